@@ -1,0 +1,66 @@
+/**
+ * The one table of errors. A message names the field, the value and the way out; the code is what programs read.
+ * README's table is made from this one, and a test holds the two equal.
+ */
+export const ERRORS = {
+  invalid_spec: 'A field of a spec or an option is unknown, of the wrong form, or not built yet. `field` names it.',
+  name_taken: 'An agent that has not ended holds this name. `agentId` is its id.',
+  agent_not_found: 'No agent has this id or name.',
+  process_not_found: 'The agent has ended already: there is no process to stop or kill.',
+  agent_running: 'Only an agent that has ended can be removed.',
+  spawn_failed: 'The process could not be started; `errno` says why (ENOENT, EACCES, ENOTDIR, E2BIG, EAGAIN …).',
+  ready_timeout: 'It was not ready within `ready.timeout`; its tree was ended.',
+  ended_before_ready: 'It was stopped, or ended by itself, before it was ready. `record` is attached.',
+  kill_failed: 'Still there `killWait` after SIGKILL (uninterruptible sleep, most often). Reeve goes on trying.',
+  cleanup_failed: 'A clean-up hook threw or ran out of time. The others ran, the agent ended.',
+  not_accepting_input: 'The agent has no open stdin (`stdin: "open"`), has ended, or does not read what it was sent.',
+  restart_intensity_exceeded: 'It crashed more often than `restart.intensity` allows; it stays `crashed`.',
+  registry_unavailable: 'The registry did not take, or give, entries. They are kept and offered again.',
+  entries_gone: 'Entries that old are no longer held in memory: read `history(id)`, or begin later.',
+  report_rejected: 'A report file is not a regular file of ours with one link. What it says is not read.',
+  supervisor_stopping: 'The supervisor is stopping, or has stopped: it starts nothing any more.',
+  home_unusable: 'The home belongs to someone else, is open to others, or cannot be written.',
+  launcher_failed: 'The launcher could not be started, or does not answer.',
+  platform_unsupported: 'Reeve runs on Linux; this platform is not supported yet.',
+  internal: 'A fault in Reeve itself, or in a function that was given to it. `cause` has it.',
+} as const
+
+export type ErrorCode = keyof typeof ERRORS
+
+export interface ReeveErrorOptions {
+  /** The field that is wrong, as a path: `heartbeat.timeout`. */
+  readonly field?: string
+  readonly agentId?: string
+  readonly errno?: string
+  /** An agent's record at the moment of failing. */
+  readonly record?: unknown
+  readonly cause?: unknown
+}
+
+/** Every failure that Reeve reports. Outcomes a caller expects (how a process exited) are data, not errors. */
+export class ReeveError extends Error {
+  override readonly name = 'ReeveError'
+  readonly code: ErrorCode
+  readonly field?: string
+  readonly agentId?: string
+  readonly errno?: string
+  readonly record?: unknown
+
+  constructor(code: ErrorCode, message: string, options: ReeveErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    if (options.field !== undefined) this.field = options.field
+    if (options.agentId !== undefined) this.agentId = options.agentId
+    if (options.errno !== undefined) this.errno = options.errno
+    if (options.record !== undefined) this.record = options.record
+  }
+}
+
+/** The operating system's name of a failure (`ENOENT`), when it has one. */
+export function errnoOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : undefined
+}
+
+/** The text of whatever was thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
