@@ -25,7 +25,8 @@ export const graceOf = (rungs: readonly Rung[]): number => rungs.reduce((sum, ru
 /** The same rungs, their waits scaled so that they add up to `graceMs`. */
 export function scaleTo(rungs: readonly Rung[], graceMs: number): readonly Rung[] {
   const total = graceOf(rungs)
-  if (total === 0) return rungs.map((rung, i) => (i === rungs.length - 1 ? { ...rung, waitMs: graceMs } : rung))
+  if (total === 0)
+    return rungs.map((rung, i) => (i === rungs.length - 1 ? { ...rung, waitMs: graceMs } : rung))
   return rungs.map((rung) => ({ ...rung, waitMs: (rung.waitMs * graceMs) / total }))
 }
 

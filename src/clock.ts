@@ -104,7 +104,11 @@ export class SteppingClock implements Clock {
   #next(): Pending | undefined {
     let first: Pending | undefined
     for (const timer of this.#pending.values()) {
-      if (first === undefined || timer.dueMs < first.dueMs || (timer.dueMs === first.dueMs && timer.order < first.order))
+      if (
+        first === undefined ||
+        timer.dueMs < first.dueMs ||
+        (timer.dueMs === first.dueMs && timer.order < first.order)
+      )
         first = timer
     }
     return first

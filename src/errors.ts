@@ -3,17 +3,21 @@
  * README's table is made from this one, and a test holds the two equal.
  */
 export const ERRORS = {
-  invalid_spec: 'A field of a spec or an option is unknown, of the wrong form, or not built yet. `field` names it.',
+  invalid_spec:
+    'A field of a spec or an option is unknown, of the wrong form, or not built yet. `field` names it.',
   name_taken: 'An agent that has not ended holds this name. `agentId` is its id.',
   agent_not_found: 'No agent has this id or name.',
   process_not_found: 'The agent has ended already: there is no process to stop or kill.',
   agent_running: 'Only an agent that has ended can be removed.',
-  spawn_failed: 'The process could not be started; `errno` says why (ENOENT, EACCES, ENOTDIR, E2BIG, EAGAIN …).',
+  spawn_failed:
+    'The process could not be started; `errno` says why (ENOENT, EACCES, ENOTDIR, E2BIG, EAGAIN …).',
   ready_timeout: 'It was not ready within `ready.timeout`; its tree was ended.',
   ended_before_ready: 'It was stopped, or ended by itself, before it was ready. `record` is attached.',
-  kill_failed: 'Still there `killWait` after SIGKILL (uninterruptible sleep, most often). Reeve goes on trying.',
+  kill_failed:
+    'Still there `killWait` after SIGKILL (uninterruptible sleep, most often). Reeve goes on trying.',
   cleanup_failed: 'A clean-up hook threw or ran out of time. The others ran, the agent ended.',
-  not_accepting_input: 'The agent has no open stdin (`stdin: "open"`), has ended, or does not read what it was sent.',
+  not_accepting_input:
+    'The agent has no open stdin (`stdin: "open"`), has ended, or does not read what it was sent.',
   restart_intensity_exceeded: 'It crashed more often than `restart.intensity` allows; it stays `crashed`.',
   registry_unavailable: 'The registry did not take, or give, entries. They are kept and offered again.',
   entries_gone: 'Entries that old are no longer held in memory: read `history(id)`, or begin later.',

@@ -1,0 +1,240 @@
+/**
+ * The chart of one life, and nothing else: what each action does stands in `life.ts`.
+ *
+ * `spawning → pre_starting → running ⇄ stalling → terminating → reaping → killed | crashed | completed`
+ */
+import type { AgentState, EntryEvent } from './events.ts'
+import { contextOf, life, outputOf } from './life.ts'
+
+/** Tells the log of a change of state, and remembers it as the one last told. */
+const tell = (to: AgentState, event: EntryEvent) =>
+  [
+    { type: 'enter', params: { to, event } },
+    { type: 'entered', params: { to } },
+  ] as const
+const note = (event: EntryEvent) => ({ type: 'note', params: { event } }) as const
+
+/** Asking for an end, and an exit that nobody asked for: the same in every state that has a process. */
+const endings = {
+  STOP: {
+    target: '#life.terminating.climbing',
+    actions: ['asked', 'startLadder', ...tell('terminating', 'stop')],
+  },
+  KILL: {
+    target: '#life.terminating.killing',
+    actions: ['asked', 'startLadder', ...tell('terminating', 'kill')],
+  },
+  EXITED: { target: '#life.reaping.sweeping_gently', actions: ['setExit', ...tell('reaping', 'exit')] },
+} as const
+
+/** A transient door: every life asks for a process, but for one whose first actor faulted: that one is ended. */
+const born = life.createStateConfig({
+  always: [
+    {
+      guard: 'adoptedAfterExit',
+      target: 'reaping.sweeping',
+      actions: tell('reaping', 'fault'),
+    },
+    {
+      guard: 'adoptedWithProcess',
+      target: 'terminating.climbing',
+      actions: ['startLadder', ...tell('terminating', 'fault')],
+    },
+    {
+      guard: 'adoptedWithoutProcess',
+      target: 'terminating.awaiting_pid',
+      actions: ['startLadder', ...tell('terminating', 'fault')],
+    },
+    { target: 'spawning', actions: tell('spawning', 'spawn') },
+  ],
+})
+
+const spawning = life.createStateConfig({
+  entry: 'launch',
+  on: {
+    SPAWNED: { target: 'pre_starting', actions: ['setProcess', ...tell('pre_starting', 'spawned')] },
+    SPAWN_FAILED: {
+      target: 'reaping.cleaning',
+      actions: ['setSpawnError', ...tell('reaping', 'spawn_failed')],
+    },
+    STOP: {
+      target: 'terminating.awaiting_pid',
+      actions: ['asked', 'startLadder', ...tell('terminating', 'stop')],
+    },
+    KILL: {
+      target: 'terminating.awaiting_pid',
+      actions: ['asked', 'startLadder', ...tell('terminating', 'kill')],
+    },
+  },
+  after: {
+    spawnTimeout: {
+      target: 'reaping.sweeping',
+      actions: ['setSpawnError', 'withdrawLaunch', ...tell('reaping', 'spawn_failed')],
+    },
+  },
+})
+
+const pre_starting = life.createStateConfig({
+  always: { guard: 'readyAtSpawn', target: 'running', actions: ['setWorking', ...tell('running', 'ready')] },
+  on: {
+    ...endings,
+    READY: { target: 'running', actions: ['setWorking', ...tell('running', 'ready')] },
+    ACTIVITY: { actions: ['setActivity', note('activity')] },
+  },
+  after: {
+    readyTimeout: {
+      target: 'terminating.climbing',
+      actions: ['blameReadiness', 'startLadder', ...tell('terminating', 'ready_timeout')],
+    },
+  },
+})
+
+/** The activity said last stands in the states below; heartbeats of a running life never come this far. */
+const running = life.createStateConfig({
+  initial: 'working',
+  states: { working: {}, idle: {}, waiting: {} },
+  on: {
+    ...endings,
+    ACTIVITY: [
+      { guard: 'saysWorking', target: '.working', actions: ['setActivity', note('activity')] },
+      { guard: 'saysIdle', target: '.idle', actions: ['setActivity', note('activity')] },
+      { guard: 'saysWaiting', target: '.waiting', actions: ['setActivity', note('activity')] },
+    ],
+    STALLED: { target: 'stalling', actions: [...tell('stalling', 'deadline')] },
+  },
+})
+
+const stalling = life.createStateConfig({
+  on: {
+    ...endings,
+    HEARTBEAT: { target: 'running.working', actions: ['setWorking', ...tell('running', 'heartbeat')] },
+    ACTIVITY: [
+      {
+        guard: 'saysWorking',
+        target: 'running.working',
+        actions: ['setActivity', ...tell('running', 'activity')],
+      },
+      { guard: 'saysIdle', target: 'running.idle', actions: ['setActivity', ...tell('running', 'activity')] },
+      {
+        guard: 'saysWaiting',
+        target: 'running.waiting',
+        actions: ['setActivity', ...tell('running', 'activity')],
+      },
+    ],
+  },
+  after: {
+    stallGrace: {
+      guard: 'stallTerminates',
+      target: 'terminating.climbing',
+      actions: ['blameStall', 'startLadder', ...tell('terminating', 'deadline')],
+    },
+  },
+})
+
+const terminating = life.createStateConfig({
+  initial: 'climbing',
+  entry: 'clearActivity',
+  on: {
+    SIGNALLED: { actions: note('rung') },
+    EXITED: { target: 'reaping.sweeping', actions: ['setExit', ...tell('reaping', 'exit')] },
+  },
+  states: {
+    /** Asked to end before there was a process: the launch is withdrawn, and what still comes up is ended. */
+    awaiting_pid: {
+      entry: 'withdrawLaunch',
+      on: {
+        SPAWNED: [
+          { guard: 'isForced', target: 'killing', actions: ['setProcess'] },
+          { target: 'climbing', actions: ['setProcess', 'restartLadder'] },
+        ],
+        SPAWN_FAILED: { target: '#life.reaping.cleaning', actions: [...tell('reaping', 'spawn_failed')] },
+        STOP: { actions: ['asked', 'hasten'] },
+        KILL: { actions: ['asked'] },
+      },
+      after: {
+        spawnTimeout: { target: '#life.reaping.sweeping', actions: [...tell('reaping', 'spawn_failed')] },
+      },
+    },
+    /** One state for every rung: where it stands is data (`ladder`). */
+    climbing: {
+      entry: ['takeRung', 'rungTaken'],
+      always: { guard: 'noRungs', target: 'killing' },
+      on: {
+        STOP: { target: 'climbing', reenter: true, actions: ['asked', 'hasten'] },
+        KILL: { target: 'killing', actions: ['asked', note('kill')] },
+      },
+      after: {
+        rungWait: [
+          { guard: 'rungsLeft', target: 'climbing', reenter: true, actions: 'climb' },
+          { target: 'killing' },
+        ],
+      },
+    },
+    /** SIGKILL to the whole tree, again every `killWait` until it is gone. */
+    killing: {
+      entry: ['killTree', 'markForced'],
+      on: { STOP: { actions: 'asked' }, KILL: { actions: 'asked' } },
+      after: { killWait: { target: 'killing', reenter: true, actions: 'noteKillFailed' } },
+    },
+  },
+})
+
+const swept = [
+  { guard: 'foundSurvivors', target: 'cleaning', actions: ['setEscaped', note('swept')] },
+  { target: 'cleaning' },
+] as const
+
+/** The leader is gone, or never came: the rest of the tree is ended and verified, then clean-up runs. */
+const reaping = life.createStateConfig({
+  initial: 'sweeping',
+  entry: 'clearActivity',
+  on: { STOP: { actions: 'noCleanup' }, KILL: { actions: 'noCleanup' } },
+  states: {
+    /** After its own exit: SIGTERM to what it left, SIGKILL after 1 s. */
+    sweeping_gently: {
+      entry: 'sweepGently',
+      on: { SWEPT: swept, KILL: { target: 'sweeping', actions: 'noCleanup' } },
+      after: { sweepLimit: { target: 'cleaning', actions: 'noteUnverified' } },
+    },
+    /** After a ladder: the tree had its grace, SIGKILL at once. */
+    sweeping: {
+      entry: 'sweepAtOnce',
+      on: { SWEPT: swept },
+      after: { sweepLimit: { target: 'cleaning', actions: 'noteUnverified' } },
+    },
+    cleaning: {
+      entry: 'cleanUp',
+      always: { guard: 'nothingToClean', target: 'cleaned' },
+      on: { CLEANED: { target: 'cleaned' } },
+      after: { cleanupLimit: { target: 'cleaned', actions: 'noteCleanupOverdue' } },
+    },
+    cleaned: {
+      always: [
+        { guard: 'endedByRequest', target: '#life.killed' },
+        { guard: 'endedWell', target: '#life.completed' },
+        { target: '#life.crashed' },
+      ],
+    },
+  },
+})
+
+/** The end itself is told by the parent, which alone knows whether a further life follows. */
+export const agentMachine = life.createMachine({
+  id: 'life',
+  initial: 'born',
+  context: ({ input }) => contextOf(input),
+  on: { NOTE: { actions: 'noteAsAsked' } },
+  states: {
+    born,
+    spawning,
+    pre_starting,
+    running,
+    stalling,
+    terminating,
+    reaping,
+    killed: { type: 'final' },
+    crashed: { type: 'final' },
+    completed: { type: 'final' },
+  },
+  output: ({ context }) => outputOf(context),
+})

@@ -1,0 +1,47 @@
+/**
+ * XState's own scheduler keeps every delayed event of a system in one object, and scans all of it whenever an actor
+ * stops: the end of 10,000 agents takes seconds. This one is indexed by the actor that scheduled. It is put in the
+ * place of the other, which is no public interface: a test fails when its shape changes.
+ */
+import type { AnyActor, AnyActorRef } from 'xstate'
+import type { Clock, Timer } from './clock.ts'
+
+type System = AnyActor['system']
+type Scheduler = System['scheduler']
+type Relay = (source: AnyActorRef, target: AnyActorRef, event: { type: string }) => void
+
+/** Replaces the scheduler of the system that `root` begins. Call it before `root.start()`. */
+export function useIndexedScheduler(root: AnyActor, clock: Clock): void {
+  const system = root.system as System & { _relay: Relay }
+  const bySource = new Map<AnyActorRef, Map<string, Timer>>()
+
+  const forget = (source: AnyActorRef, id: string): Timer => {
+    const own = bySource.get(source)
+    const timer = own?.get(id)
+    own?.delete(id)
+    if (own?.size === 0) bySource.delete(source)
+    return timer
+  }
+
+  const scheduler: Scheduler = {
+    schedule(source, target, event, delay, id = Math.random().toString(36).slice(2)) {
+      scheduler.cancel(source, id)
+      const timer = clock.setTimeout(() => {
+        forget(source, id)
+        system._relay(source, target, event)
+      }, delay)
+      const own = bySource.get(source)
+      if (own) own.set(id, timer)
+      else bySource.set(source, new Map([[id, timer]]))
+    },
+    cancel(source, id) {
+      const timer = forget(source, id)
+      if (timer !== undefined) clock.clearTimeout(timer)
+    },
+    cancelAll(source) {
+      for (const timer of bySource.get(source)?.values() ?? []) clock.clearTimeout(timer)
+      bySource.delete(source)
+    },
+  }
+  system.scheduler = scheduler
+}
