@@ -100,25 +100,33 @@ const running = life.createStateConfig({
       { guard: 'saysIdle', target: '.idle', actions: ['setActivity', note('activity')] },
       { guard: 'saysWaiting', target: '.waiting', actions: ['setActivity', note('activity')] },
     ],
-    STALLED: { target: 'stalling', actions: [...tell('stalling', 'deadline')] },
+    STALLED: { target: 'stalling', actions: ['setEvidence', ...tell('stalling', 'deadline')] },
   },
 })
 
+/** Silence is evidence, not a verdict: any sign of life undoes it. */
 const stalling = life.createStateConfig({
   on: {
     ...endings,
-    HEARTBEAT: { target: 'running.working', actions: ['setWorking', ...tell('running', 'heartbeat')] },
+    HEARTBEAT: {
+      target: 'running.working',
+      actions: ['setWorking', 'clearEvidence', ...tell('running', 'heartbeat')],
+    },
     ACTIVITY: [
       {
         guard: 'saysWorking',
         target: 'running.working',
-        actions: ['setActivity', ...tell('running', 'activity')],
+        actions: ['setActivity', 'clearEvidence', ...tell('running', 'activity')],
       },
-      { guard: 'saysIdle', target: 'running.idle', actions: ['setActivity', ...tell('running', 'activity')] },
+      {
+        guard: 'saysIdle',
+        target: 'running.idle',
+        actions: ['setActivity', 'clearEvidence', ...tell('running', 'activity')],
+      },
       {
         guard: 'saysWaiting',
         target: 'running.waiting',
-        actions: ['setActivity', ...tell('running', 'activity')],
+        actions: ['setActivity', 'clearEvidence', ...tell('running', 'activity')],
       },
     ],
   },

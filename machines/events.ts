@@ -184,6 +184,8 @@ export interface EntryDraft extends LifeAddress {
   readonly evidence?: Evidence
   readonly escaped?: readonly number[]
   readonly usage?: Usage
+  /** On a usage note: the offset in the report file up to which it counted. */
+  readonly reportOffset?: number
 }
 
 /** One line of the log: flat, serialisable, numbered from 1 without gaps per supervisor. */
@@ -206,8 +208,6 @@ export interface Entry extends Omit<EntryDraft, 'process'> {
   readonly command?: readonly string[]
   readonly cwd?: string
   readonly logFile?: string
-  /** On a usage note: the offset in the report file up to which it counted. */
-  readonly reportOffset?: number
 }
 
 export const isNote = (entry: Pick<Entry, 'from' | 'to'>): boolean => entry.from === entry.to
@@ -228,12 +228,13 @@ export type LifeAnswer = LifeAddress &
       }
     | { readonly type: 'EXITED'; readonly exit: Exit }
     | { readonly type: 'SWEPT'; readonly swept: readonly number[]; readonly escaped: readonly number[] }
-    | { readonly type: 'CLEANED'; readonly errors: readonly ErrorInfo[] }
+    | { readonly type: 'CLEANED' }
     | {
         readonly type: 'NOTE'
         readonly event: EntryEvent
         readonly evidence?: Evidence
         readonly usage?: Usage
+        readonly reportOffset?: number
         readonly error?: ErrorInfo
       }
   )
@@ -243,6 +244,8 @@ export interface StopRequest {
   readonly reason: Reason
   /** The total before SIGKILL, to which the waits of the ladder scale; absent: as the spec says. */
   readonly graceMs?: number
+  /** What was seen that led to it. */
+  readonly evidence?: Evidence
   /** `false` leaves the clean-up hooks out. */
   readonly cleanup?: boolean
 }

@@ -84,6 +84,8 @@ export interface LifeContext extends LifeAddress {
   readonly exit: Exit | null
   readonly error: ErrorInfo | null
   readonly escaped: readonly number[]
+  /** What was seen when its end was decided: it stays beside the reason until the end. */
+  readonly evidence: Evidence | null
   readonly cleanup: boolean
   /** SIGKILL was sent to the leader's tree. */
   readonly forced: boolean
@@ -153,7 +155,9 @@ export function outputOf(life: LifeContext): LifeOutput {
       ...(life.reason && { reason: life.reason }),
       ...(life.error && { error: life.error }),
       ...(life.escaped.length > 0 && { escaped: life.escaped }),
-      ...(elapsedMs !== undefined && { evidence: { elapsedMs } }),
+      ...((life.evidence || elapsedMs !== undefined) && {
+        evidence: { ...(life.reason && life.evidence), ...(elapsedMs !== undefined && { elapsedMs }) },
+      }),
     }),
   }
 }
@@ -257,6 +261,8 @@ export const life = setup({
       activity: { kind: 'working' as const },
       runningSinceMs: context.runningSinceMs ?? context.now(),
     })),
+    setEvidence: assign(({ event }) => (event.type === 'STALLED' ? { evidence: event.evidence } : {})),
+    clearEvidence: assign({ evidence: null }),
     clearActivity: assign({ activity: null }),
     setExit: assign(({ context, event }) =>
       event.type === 'EXITED' ? { exit: event.exit, exitedAtMs: context.now() } : {},
@@ -276,6 +282,7 @@ export const life = setup({
       if (!request) return {}
       return {
         reason: strongerReason(context.reason, request.reason),
+        evidence: request.evidence ?? context.evidence,
         cleanup: context.cleanup && request.cleanup !== false,
         forced: context.forced || event.type === 'KILL',
       }
@@ -345,7 +352,10 @@ const clamp = (ms: number): number => Math.min(Math.max(0, ms), 2 ** 31 - 1)
 /** What an entry says beside its states: taken from the event that made it. */
 function tellingOf(context: LifeContext, event: LifeEvent, to: AgentState | null): Partial<EntryDraft> {
   const activity = to === 'running' && context.activity ? { activity: context.activity } : {}
-  const ending = context.reason && to === 'terminating' ? { reason: context.reason } : {}
+  const ending =
+    context.reason && to === 'terminating'
+      ? { reason: context.reason, ...(context.evidence && { evidence: context.evidence }) }
+      : {}
   const failed = context.error ? { error: context.error } : {}
   switch (event.type) {
     case 'SPAWNED':
@@ -374,6 +384,7 @@ function tellingOf(context: LifeContext, event: LifeEvent, to: AgentState | null
       return {
         ...(event.evidence && { evidence: event.evidence }),
         ...(event.usage && { usage: event.usage }),
+        ...(event.reportOffset !== undefined && { reportOffset: event.reportOffset }),
         ...(event.error && { error: event.error }),
       }
     case 'STOP':
@@ -410,6 +421,7 @@ export function contextOf({ adopt, ...input }: LifeInput): LifeContext {
     exit: adopt?.exit ?? null,
     error: adopt?.error ?? null,
     escaped: [],
+    evidence: null,
     cleanup: true,
     forced: false,
     terminatingSinceMs: null,

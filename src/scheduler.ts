@@ -3,15 +3,15 @@
  * stops: the end of 10,000 agents takes seconds. This one is indexed by the actor that scheduled. It is put in the
  * place of the other, which is no public interface: a test fails when its shape changes.
  */
-import type { AnyActor, AnyActorRef } from 'xstate'
+import type { AnyActorRef } from 'xstate'
 import type { Clock, Timer } from './clock.ts'
 
-type System = AnyActor['system']
+type System = AnyActorRef['system']
 type Scheduler = System['scheduler']
 type Relay = (source: AnyActorRef, target: AnyActorRef, event: { type: string }) => void
 
 /** Replaces the scheduler of the system that `root` begins. Call it before `root.start()`. */
-export function useIndexedScheduler(root: AnyActor, clock: Clock): void {
+export function useIndexedScheduler(root: AnyActorRef, clock: Clock): void {
   const system = root.system as System & { _relay: Relay }
   const bySource = new Map<AnyActorRef, Map<string, Timer>>()
 

@@ -5,8 +5,8 @@
  * Two implementations: a process of its own (`launcher-client.ts` here, `launcher-host.ts` there) and the same code
  * in this process (`inline`). Requests return at once; what becomes of them arrives as answers.
  */
-import type { LifeAddress, LifeAnswer } from '../../machines/events.ts'
 import type { Rung } from '../../machines/escalation.ts'
+import type { LifeAddress, LifeAnswer, ProcessIdentity } from '../../machines/events.ts'
 
 /** What it takes to start one life, and to end it when nobody is left to ask. */
 export interface LaunchOrder extends LifeAddress {
@@ -26,6 +26,12 @@ export interface LaunchOrder extends LifeAddress {
   /** Descendants in a session of their own may live on. */
   readonly detachOk: boolean
 }
+
+/** The part of an order that outlasts the fork: what it takes to find a tree and to end it. */
+export type LifeTerms = Pick<
+  LaunchOrder,
+  'agentId' | 'incarnation' | 'marker' | 'fifo' | 'rungs' | 'killWaitMs' | 'detachOk'
+>
 
 /** What a launcher tells, in the order in which it happened. */
 export type LauncherAnswer = Extract<
@@ -52,6 +58,11 @@ export interface Launcher {
   readonly pid: number
   /** Forks. Answers `SPAWNED` or `SPAWN_FAILED`, and later `EXITED`. */
   launch(order: LaunchOrder): void
+  /**
+   * Takes on a life that another launcher forked. Its exit is noticed by looking (within 250 ms) and answered with
+   * nulls, for nobody can wait for another's child. Signals, tree, ladder and sweep work as on any other.
+   */
+  watch(terms: LifeTerms, process: ProcessIdentity): void
   /** Takes a launch back. What was not forked answers `SPAWN_FAILED`; what still comes up afterwards is ended. */
   withdraw(life: LifeAddress): void
   /** Signals the whole tree, SIGCONT after it. Answers `SIGNALLED` with whom it reached. */

@@ -1,0 +1,123 @@
+/** The handle of one agent, over all its lives. */
+import type { ActorRefFrom } from 'xstate'
+import type { agentMachine } from '../machines/agent.ts'
+import type { Activity, AgentState } from '../machines/events.ts'
+import type { KillOptions, KillResult, StopOptions } from './kill.ts'
+import type { AgentEvents } from './listeners.ts'
+import type { AgentRecord } from './registry/record.ts'
+import type { Seat } from './seat.ts'
+import type { LogOptions, Supervisor } from './supervisor.ts'
+
+export class Agent {
+  readonly #seat: Seat
+  readonly #supervisor: Supervisor
+
+  /** @internal Agents come from `supervisor.spawn()`. */
+  constructor(seat: Seat, supervisor: Supervisor) {
+    this.#seat = seat
+    this.#supervisor = supervisor
+  }
+
+  get id(): string {
+    return this.#seat.plan.id
+  }
+
+  get name(): string {
+    return this.#seat.plan.name
+  }
+
+  get state(): AgentState {
+    return this.#seat.record.state
+  }
+
+  /** What it says it does; `null` unless `running`. */
+  get activity(): Activity | null {
+    return this.#seat.record.activity
+  }
+
+  /** The pid of its leader, or the last one it had; `null` before the first. */
+  get pid(): number | null {
+    return this.#seat.lastPid
+  }
+
+  get incarnation(): number {
+    return this.#seat.record.incarnation
+  }
+
+  get record(): AgentRecord {
+    return this.#supervisor.recordOf(this.#seat)
+  }
+
+  /**
+   * Settles once, for the agent and not for a life: at its first `running`, or with what prevented it when it ends for
+   * good before. Rejects with `spawn_failed`, `ready_timeout`, `restart_intensity_exceeded`, or `ended_before_ready`.
+   * Nobody has to wait for it.
+   */
+  get ready(): Promise<AgentRecord> {
+    return this.#seat.ready.promise
+  }
+
+  /** Resolves with the record when no further life follows. */
+  get ended(): Promise<AgentRecord> {
+    return this.#seat.end.promise
+  }
+
+  /** The XState actor of the present life; `undefined` between two lives and after the end. */
+  get actor(): ActorRefFrom<typeof agentMachine> | undefined {
+    return this.#supervisor.actorOf(this.id)
+  }
+
+  /** A sign of life, or a whole report, from within this process. Says whether it counted: not once it has ended. */
+  heartbeat(report?: unknown): boolean {
+    return this.#supervisor.heartbeat(this.id, report)
+  }
+
+  /**
+   * Walks the stop ladder. Resolves when the whole tree is gone and the journal has it; the agent never comes back by
+   * itself. A second call can only hasten.
+   *
+   * @throws ReeveError `process_not_found` when it has ended, `kill_failed` when it survives SIGKILL
+   */
+  stop(options: StopOptions = {}): Promise<KillResult> {
+    return this.#supervisor.stop(this.id, options)
+  }
+
+  /** SIGKILL to the whole tree at once; otherwise as {@link stop}. */
+  kill(options: KillOptions = {}): Promise<KillResult> {
+    return this.#supervisor.kill(this.id, options)
+  }
+
+  /**
+   * Ends the present life by its ladder and begins the next, whatever the policy; waits for no backoff, counts against
+   * no intensity. Resolves when the new life is `running`. Concurrent calls share one. An ended agent starts again.
+   *
+   * @throws ReeveError `name_taken`, or what prevented the new life
+   */
+  restart(options: StopOptions = {}): Promise<AgentRecord> {
+    return this.#supervisor.restart(this.id, options)
+  }
+
+  /**
+   * Writes to its stdin, which has to be `"open"`. Nothing is added: end a line with `\n`.
+   *
+   * @throws ReeveError `not_accepting_input`
+   */
+  send(text: string): Promise<void> {
+    return this.#supervisor.send(this.id, text)
+  }
+
+  /** Its log, line by line. `since` is a byte offset, `'start'` (the default) or `'end'`; `follow` reads on until it has ended. */
+  logs(options: LogOptions = {}): AsyncIterable<string> {
+    return this.#supervisor.logs(this.id, options)
+  }
+
+  /** As `supervisor.on`, for this agent alone. */
+  on<E extends 'transition' | 'note' | 'stalled'>(
+    event: E,
+    fn: (payload: AgentEvents[E]) => void,
+  ): () => void {
+    return this.#supervisor.on(event, (entry) => {
+      if (entry.agentId === this.id) fn(entry as AgentEvents[E])
+    })
+  }
+}

@@ -1,0 +1,112 @@
+/** What the outside does for a life: where the machines meet processes, reports and clean-up hooks. */
+import fs from 'node:fs'
+import type { LifeAddress, LifeAnswer } from '../machines/events.ts'
+import type { LifeContext, LifeEffects } from '../machines/life.ts'
+import type { Clock } from './clock.ts'
+import { within } from './deferred.ts'
+import { errnoOf, messageOf } from './errors.ts'
+import type { Reports } from './health/reports.ts'
+import { type Home, inputOf } from './home.ts'
+import type { Launcher } from './process/launcher.ts'
+import type { Seat } from './seat.ts'
+
+export interface EffectsOptions {
+  readonly home: Home
+  readonly clock: Clock
+  readonly launcher: Launcher
+  readonly reports: Reports
+  readonly seatOf: (agentId: string) => Seat | undefined
+  readonly answer: (answer: LifeAnswer) => void
+}
+
+export function lifeEffects({ home, clock, launcher, reports, seatOf, answer }: EffectsOptions): LifeEffects {
+  const address = ({ agentId, incarnation }: LifeAddress): LifeAddress => ({ agentId, incarnation })
+
+  const launch = (life: LifeContext, seat: Seat): void => {
+    const { plan } = seat
+    seat.beginLife()
+    seat.logOffset = fs.statSync(seat.logFile, { throwIfNoEntry: false })?.size ?? 0
+    launcher.launch({
+      ...address(life),
+      marker: seat.marker,
+      command: plan.command,
+      cwd: plan.cwd,
+      env: {
+        ...plan.env,
+        REEVE_AGENT_ID: plan.id,
+        REEVE_AGENT_NAME: plan.name,
+        REEVE_INCARNATION: String(life.incarnation),
+        REEVE_REPORT: reports.create(address(life)),
+      },
+      logFile: seat.logFile,
+      fifo: plan.stdin === 'open' ? inputOf(home, life) : null,
+      rungs: plan.life.rungs,
+      killWaitMs: plan.life.killWaitMs,
+      detachOk: plan.detachOk,
+    })
+  }
+
+  return {
+    launch(life) {
+      const seat = seatOf(life.agentId)
+      if (!seat) return
+      try {
+        launch(life, seat)
+      } catch (cause) {
+        const errno = errnoOf(cause)
+        const message = `its report file could not be made: ${messageOf(cause)}`
+        const error = { code: 'spawn_failed', message, ...(errno !== undefined && { errno }) }
+        answer({ type: 'SPAWN_FAILED', ...address(life), error })
+      }
+    },
+    withdrawLaunch(life) {
+      launcher.withdraw(address(life))
+    },
+    takeRung(life, signal) {
+      const seat = seatOf(life.agentId)
+      if (seat) seat.kill.lastSignal = signal
+      launcher.signal(address(life), signal)
+    },
+    killTree(life) {
+      const seat = seatOf(life.agentId)
+      if (seat) seat.kill = { lastSignal: 'SIGKILL', forced: true }
+      launcher.signal(address(life), 'SIGKILL')
+    },
+    sweepTree(life, { gentle }) {
+      launcher.sweep(address(life), { gentle, killWaitMs: life.policy.killWaitMs })
+    },
+    cleanUp(life) {
+      const seat = seatOf(life.agentId)
+      if (seat) void cleanUp(seat, address(life), clock, answer)
+    },
+  }
+}
+
+/** Hooks run one after another, each within its limit; a failing one stops no other. */
+async function cleanUp(
+  seat: Seat,
+  life: LifeAddress,
+  clock: Clock,
+  answer: (answer: LifeAnswer) => void,
+): Promise<void> {
+  const limitMs = seat.plan.cleanupTimeoutMs
+  for (const [i, hook] of seat.plan.cleanup.entries()) {
+    const name = `clean-up hook ${i + 1}${hook.name ? ` (${hook.name})` : ''}`
+    try {
+      const inTime = await within(
+        Promise.resolve().then(() => hook(seat.record)),
+        limitMs,
+        clock,
+      )
+      if (!inTime) fail(`${name} did not end within ${limitMs} ms (cleanupTimeout)`)
+    } catch (cause) {
+      fail(`${name} failed: ${messageOf(cause)}`)
+    }
+  }
+  answer({ type: 'CLEANED', ...life })
+
+  function fail(message: string): void {
+    const error = { code: 'cleanup_failed', message }
+    answer({ type: 'NOTE', ...life, event: 'cleanup_failed', error })
+  }
+}

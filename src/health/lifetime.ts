@@ -1,0 +1,32 @@
+/** How long an agent may live, over all its lives: a warning at 0.8 of its `ttl`, the end at 1. */
+import type { Planned } from './agenda.ts'
+
+const WARNING_AT = 0.8
+
+export class Lifetime implements Planned {
+  readonly agentId: string
+  plannedMs = Number.POSITIVE_INFINITY
+  readonly #startMs: number
+  readonly #ttlMs: number
+  #warned = false
+
+  constructor(agentId: string, startMs: number, ttlMs: number) {
+    this.agentId = agentId
+    this.#startMs = startMs
+    this.#ttlMs = ttlMs
+  }
+
+  nextMs(): number {
+    return this.#startMs + (this.#warned ? this.#ttlMs : WARNING_AT * this.#ttlMs)
+  }
+
+  /** What its moment says. One that passed both at once has only run out. */
+  verdict(nowMs: number): 'expiring' | 'expired' {
+    this.#warned = true
+    return nowMs >= this.#startMs + this.#ttlMs ? 'expired' : 'expiring'
+  }
+
+  elapsedMs(nowMs: number): number {
+    return Math.round(nowMs - this.#startMs)
+  }
+}

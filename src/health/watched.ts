@@ -1,0 +1,150 @@
+/**
+ * One life whose heartbeat is watched: its stamp, its hold, its deadline, what was last seen of it. Time comes in
+ * as an argument; nothing here waits or looks.
+ */
+import { type Activity, type Evidence, type LifeAddress, lifeKey } from '../../machines/events.ts'
+import type { Planned } from './agenda.ts'
+import { cpuUsedMs, grewAtMs, type HeartbeatSource, type Seen, worked } from './look.ts'
+
+export interface HeartbeatPolicy {
+  /** Silence longer than this is a stall. `Infinity`: never; the stamps are kept all the same. */
+  readonly timeoutMs: number
+  /** The longest that `idle` or `waiting` hold the deadline, from their beginning. Never shortens `timeoutMs`. */
+  readonly maxWaitMs: number
+  readonly sources: readonly HeartbeatSource[]
+}
+
+/** How often a stalled life is looked at for signs: after a quarter of the time it has been stalled, within these. */
+const AGAIN_LEAST_MS = 1000
+const AGAIN_MOST_MS = 10_000
+
+export class Watched implements Planned {
+  readonly life: LifeAddress
+  readonly key: string
+  readonly policy: HeartbeatPolicy
+  plannedMs = Number.POSITIVE_INFINITY
+  /** The last sign of life. Stamped from outside, on the hottest path there is. */
+  beatMs: number
+  stalled = false
+  /** Its deadline passed and it is being looked at. */
+  looking = false
+  #stalledMs = 0
+  #lookedMs = Number.NEGATIVE_INFINITY
+  #held: { sinceMs: number; readonly activity: string } | undefined
+  /** Lost time given back, counted for the silence that began with this stamp: the next beat makes it void. */
+  #credit = { beatMs: 0, ms: 0 }
+  readonly #wallOffsetMs: number
+  #before: Seen | undefined
+  #seen: Seen | undefined
+  #grewMs: number | undefined
+
+  constructor(life: LifeAddress, policy: HeartbeatPolicy, nowMs: number, wallOffsetMs: number) {
+    this.life = { agentId: life.agentId, incarnation: life.incarnation }
+    this.key = lifeKey(life)
+    this.policy = policy
+    this.beatMs = nowMs
+    this.#wallOffsetMs = wallOffsetMs
+  }
+
+  /** When silence becomes a stall. */
+  dueMs(): number {
+    const heldMs =
+      this.#held === undefined ? Number.NEGATIVE_INFINITY : this.#held.sinceMs + this.policy.maxWaitMs
+    return Math.max(heldMs, this.#silentUntilMs())
+  }
+
+  /**
+   * When to look next. At the deadline; before it once, half a timeout ahead, so that CPU and growth at the deadline
+   * are those of a known, recent while; a stalled life again and again, when more than its reports counts.
+   */
+  nextMs(): number {
+    if (this.looking) return Number.POSITIVE_INFINITY
+    if (this.stalled) {
+      const heard = this.policy.sources.some((source) => source !== 'report')
+      return heard ? this.#lookedMs + againMs(this.#lookedMs - this.#stalledMs) : Number.POSITIVE_INFINITY
+    }
+    const dueMs = this.dueMs()
+    if (dueMs === Number.POSITIVE_INFINITY) return dueMs
+    const aheadMs = dueMs - this.policy.timeoutMs / 2
+    return this.#lookedMs < aheadMs ? aheadMs : dueMs
+  }
+
+  looksAt(nowMs: number): void {
+    this.#lookedMs = nowMs
+  }
+
+  /** The same activity said again goes on from its beginning, except after a stall. */
+  act(activity: Activity, nowMs: number): void {
+    this.beatMs = nowMs
+    const name = activity.kind === 'waiting' ? `waiting.${activity.on}` : activity.kind
+    if (name === 'working') this.#held = undefined
+    else if (this.stalled || this.#held?.activity !== name) this.#held = { sinceMs: nowMs, activity: name }
+  }
+
+  /** Nothing could be heard for this long: what is pending moves by as much. */
+  giveBack(lostMs: number, nowMs: number): void {
+    if (this.#credit.beatMs !== this.beatMs) this.#credit = { beatMs: this.beatMs, ms: 0 }
+    this.#credit.ms += Math.min(lostMs, Math.max(0, nowMs - this.beatMs))
+    if (this.#held !== undefined)
+      this.#held.sinceMs += Math.min(lostMs, Math.max(0, nowMs - this.#held.sinceMs))
+  }
+
+  stall(nowMs: number): void {
+    this.stalled = true
+    this.#stalledMs = nowMs
+    this.#lookedMs = nowMs
+  }
+
+  /** Takes what was seen ahead of the deadline, as what to compare with. Growth is a sign of life at its own time. */
+  compareWith(seen: Seen): void {
+    this.#stampGrowth(seen)
+    this.#before = seen
+    this.#seen = seen
+  }
+
+  /** Takes what was seen at the deadline. CPU time since the look before is a sign of life now. */
+  judgeBy(seen: Seen): void {
+    this.#stampGrowth(seen)
+    if (this.policy.sources.includes('cpu') && worked(this.#seen, seen)) this.beatMs = seen.atMs
+    this.#before = this.#seen
+    this.#seen = seen
+  }
+
+  /** Takes what was seen of it while stalled; true when it is a sign of life, later than the last. */
+  revivedBy(seen: Seen): boolean {
+    const beatMs = this.beatMs
+    this.#stampGrowth(seen)
+    if (this.policy.sources.includes('cpu') && worked(this.#seen, seen)) this.beatMs = seen.atMs
+    // Without a sign the look at the stall stays what the next ones are compared with.
+    if (this.beatMs <= beatMs) return false
+    this.#before = this.#seen
+    this.#seen = seen
+    return true
+  }
+
+  evidence(nowMs: number): Evidence {
+    const cpuMs = this.#seen === undefined ? undefined : cpuUsedMs(this.#before, this.#seen)
+    const processes = this.#seen?.look.processes
+    return {
+      silentMs: Math.round(nowMs - this.beatMs),
+      limitMs: this.dueMs() > this.#silentUntilMs() ? this.policy.maxWaitMs : this.policy.timeoutMs,
+      ...(this.#grewMs === undefined ? {} : { logQuietMs: Math.max(0, Math.round(nowMs - this.#grewMs)) }),
+      ...(cpuMs === undefined ? {} : { cpuMs: Math.round(cpuMs) }),
+      ...(processes === undefined ? {} : { processes }),
+    }
+  }
+
+  #silentUntilMs(): number {
+    return this.beatMs + this.policy.timeoutMs + (this.#credit.beatMs === this.beatMs ? this.#credit.ms : 0)
+  }
+
+  #stampGrowth(seen: Seen): void {
+    const atMs = grewAtMs(this.#seen, seen, this.#wallOffsetMs)
+    if (atMs === undefined) return
+    this.#grewMs = atMs
+    if (this.policy.sources.includes('output')) this.beatMs = Math.max(this.beatMs, atMs)
+  }
+}
+
+const againMs = (stalledForMs: number): number =>
+  Math.min(Math.max(stalledForMs / 4, AGAIN_LEAST_MS), AGAIN_MOST_MS)

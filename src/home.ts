@@ -1,0 +1,77 @@
+/** Where logs, reports and sockets lie, and who may look at them: folders 0700, files 0600, ours alone. */
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { messageOf, ReeveError } from './errors.ts'
+
+export interface Home {
+  readonly dir: string
+  /** Made for this supervisor alone, and removed with it. */
+  readonly ephemeral: boolean
+  readonly logs: string
+  readonly reports: string
+  readonly inputs: string
+}
+
+/** The user's home for Reeve: `$REEVE_HOME`, else `$XDG_STATE_HOME/reeve`, else `~/.local/state/reeve`. */
+export function userHome(env: NodeJS.ProcessEnv = process.env): string {
+  if (env.REEVE_HOME) return path.resolve(env.REEVE_HOME)
+  return path.join(env.XDG_STATE_HOME || path.join(os.homedir(), '.local', 'state'), 'reeve')
+}
+
+/** The log of an agent, all its lives in one file. */
+export const logFileOf = (home: Home, agentId: string): string => path.join(home.logs, `${agentId}.log`)
+
+/** The FIFO that is the stdin of one life. */
+export const inputOf = (home: Home, life: { agentId: string; incarnation: number }): string =>
+  path.join(home.inputs, `${life.agentId}.${life.incarnation}.fifo`)
+
+/**
+ * Opens the home that was given, or makes a fresh one under the user's.
+ *
+ * @throws ReeveError `home_unusable`
+ */
+export function openHome(given: string | undefined, supervisorId: string): Home {
+  const dir = given === undefined ? path.join(userHome(), 'run', supervisorId) : path.resolve(given)
+  if (given === undefined) {
+    ownFolder(userHome())
+    ownFolder(path.dirname(dir))
+  }
+  ownFolder(dir)
+  const home: Home = {
+    dir,
+    ephemeral: given === undefined,
+    logs: path.join(dir, 'logs'),
+    reports: path.join(dir, 'reports'),
+    inputs: path.join(dir, 'inputs'),
+  }
+  for (const folder of [home.logs, home.reports, home.inputs]) ownFolder(folder)
+  return home
+}
+
+/** Removes a home that was made for one supervisor; one that was given stays. */
+export function leaveHome(home: Home): void {
+  if (home.ephemeral) fs.rmSync(home.dir, { recursive: true, force: true })
+}
+
+function ownFolder(dir: string): void {
+  let stat: fs.Stats
+  try {
+    fs.mkdirSync(dir, { recursive: true, mode: 0o700 })
+    stat = fs.lstatSync(dir)
+    fs.accessSync(dir, fs.constants.W_OK | fs.constants.X_OK)
+  } catch (cause) {
+    throw new ReeveError(
+      'home_unusable',
+      `${dir} cannot be used: ${messageOf(cause)}. Give another home, or set REEVE_HOME.`,
+      { field: 'home', cause },
+    )
+  }
+  const refuse = (why: string) => new ReeveError('home_unusable', `${dir} ${why}`, { field: 'home' })
+  if (!stat.isDirectory()) throw refuse('is not a folder. Give another home, or set REEVE_HOME.')
+  if (stat.uid !== process.getuid?.())
+    throw refuse(`belongs to uid ${stat.uid}. Give another home, or set REEVE_HOME.`)
+  const mode = (stat.mode & 0o777).toString(8).padStart(4, '0')
+  if ((stat.mode & 0o077) !== 0)
+    throw refuse(`is open to others (mode ${mode}). Reeve keeps logs and reports there: chmod 700 it.`)
+}

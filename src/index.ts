@@ -1,0 +1,35 @@
+/** `reeve`: supervise agents from within a Node app. */
+export type {
+  Activity,
+  AgentState,
+  EndState,
+  Entry,
+  EntryEvent,
+  ErrorInfo,
+  Evidence,
+  Exit,
+  LiveState,
+  Reason,
+  ReasonKind,
+  Usage,
+  WaitingOn,
+} from '../machines/events.ts'
+export type { Agent } from './agent.ts'
+export { type Clock, SteppingClock } from './clock.ts'
+export { ERRORS, type ErrorCode, ReeveError } from './errors.ts'
+export type { KillOptions, KillResult, KillStalledOptions, KillStalledResult, StopOptions } from './kill.ts'
+export type { SupervisorEvents, Warning } from './listeners.ts'
+export type { SupervisorOptions } from './options.ts'
+export type { SinkFailure } from './registry/journal.ts'
+export { type MemoryRegistryOptions, memoryRegistry } from './registry/memory.ts'
+export { type AgentRecord, fold, matches, type RecordFilter } from './registry/record.ts'
+export type { Registry, RegistrySink } from './registry/registry.ts'
+export type { StopSupervisorOptions, StopSupervisorResult } from './shutdown.ts'
+export { type AgentDefaults, type AgentSpec, type CleanupHook, DEFAULTS, type Duration } from './spec.ts'
+export { stopOnSignals } from './stop-on-signals.ts'
+export {
+  createSupervisor,
+  type LogOptions,
+  type Selection,
+  type Supervisor,
+} from './supervisor.ts'

@@ -1,0 +1,75 @@
+/** What `createSupervisor` takes: one strict schema, as for a spec. */
+import type { InspectionEvent, Observer } from 'xstate'
+import { z } from 'zod'
+import type { Clock } from './clock.ts'
+import type { Registry, RegistrySink } from './registry/registry.ts'
+import type { AgentDefaults } from './spec.ts'
+
+const methods = <T>(names: readonly string[], what: string) =>
+  z.custom<T>(
+    (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function'),
+    { error: `must be ${what}: an object with ${names.join('(), ')}()` },
+  )
+
+export const supervisorOptionsSchema = z.strictObject({
+  registry: methods<Registry>(['open', 'append', 'records', 'history', 'remove'], 'a registry')
+    .optional()
+    .meta({ description: 'where entries go and records come back from', default: '`memoryRegistry()`' }),
+  sinks: z
+    .array(methods<RegistrySink>(['append'], 'a sink'))
+    .optional()
+    .meta({ description: 'where entries go as well, each by a queue of its own', default: '`[]`' }),
+  home: z.string().min(1).optional().meta({
+    description: 'folder of logs, reports and sockets; one that is given is used as it is and kept',
+    default:
+      "a fresh one under the user's home (`$REEVE_HOME`, else `$XDG_STATE_HOME/reeve`, else `~/.local/state/reeve`), removed at `stop()`",
+  }),
+  launcher: z
+    .union([z.literal('inline'), z.strictObject({ exec: z.string().min(1) })], {
+      error: 'must be "inline", or {exec: path of the Node binary}',
+    })
+    .optional()
+    .meta({
+      description:
+        'who forks: a process of its own, or `"inline"` this one (its loop then blocks for each fork, and SIGKILL to it orphans its agents). `{exec}` names Node where `process.execPath` is not it',
+      default: 'a process of its own',
+    }),
+  defaults: z
+    .custom<AgentDefaults>((value) => typeof value === 'object' && value !== null, 'must be a spec in part')
+    .optional()
+    .meta({
+      description: 'a spec in part, laid under every agent’s own',
+      default: '`{}`',
+    }),
+  intensity: z
+    .literal(false, { error: 'only false is built yet: each agent has its own restart.intensity' })
+    .optional()
+    .meta({ description: 'no restart intensity over all agents of the root', default: '`false`' }),
+  inspect: z
+    .custom<Observer<InspectionEvent> | ((event: InspectionEvent) => void)>(
+      (value) => typeof value === 'function' || (typeof value === 'object' && value !== null),
+      'must be an XState inspection observer or function',
+    )
+    .optional()
+    .meta({
+      description: "passed to XState's `createActor`: every actor, event and snapshot",
+      default: 'none',
+    }),
+  clock: methods<Clock>(['now', 'wallNow', 'setTimeout', 'clearTimeout'], 'a clock')
+    .optional()
+    .meta({ description: 'for tests and simulations: see `SteppingClock`', default: 'real time' }),
+})
+
+export interface SupervisorOptions {
+  registry?: Registry | undefined
+  sinks?: readonly RegistrySink[] | undefined
+  home?: string | undefined
+  launcher?: 'inline' | { exec: string } | undefined
+  defaults?: AgentDefaults | undefined
+  intensity?: false | undefined
+  inspect?: Observer<InspectionEvent> | ((event: InspectionEvent) => void) | undefined
+  clock?: Clock | undefined
+}

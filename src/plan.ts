@@ -1,0 +1,157 @@
+/** A spec made ready to run: validated, defaults laid under it, every duration in milliseconds. */
+import path from 'node:path'
+import { customAlphabet } from 'nanoid'
+import type { LifePolicy } from '../machines/life.ts'
+import type { RestartPolicy } from '../machines/restart.ts'
+import type { HeartbeatPolicy } from './health/deadlines.ts'
+import {
+  type AgentDefaults,
+  type AgentSpec,
+  agentSpecSchema,
+  type CleanupHook,
+  DEFAULTS,
+  defaultsSchema,
+  durationMs,
+  parseStrictly,
+} from './spec.ts'
+
+export type Readiness = 'spawned' | 'report' | { readonly line: RegExp | string }
+
+export interface AgentPlan {
+  readonly id: string
+  readonly name: string
+  readonly command: readonly [string, ...string[]]
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string | null>>
+  readonly ready: Readiness
+  /** `null`: silence is never a stall. */
+  readonly heartbeat: HeartbeatPolicy | null
+  readonly life: LifePolicy
+  readonly restart: RestartPolicy
+  readonly ttlMs: number | null
+  readonly task: string | undefined
+  readonly spawner: string | undefined
+  readonly labels: Readonly<Record<string, string>> | undefined
+  readonly stdin: 'closed' | 'open'
+  readonly cleanup: readonly CleanupHook[]
+  readonly cleanupTimeoutMs: number
+  readonly detachOk: boolean
+  /** The spec as it was given, to tell whether a second one with the same `id` differs. */
+  readonly given: string
+}
+
+/** Letters and digits alone: an id that begins with "-" would read as an option in a shell. */
+const newId = customAlphabet('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', 21)
+
+/** Checks `createSupervisor({ defaults })` once, at the door. Throws `invalid_spec`. */
+export const checkDefaults = (defaults: AgentDefaults): AgentDefaults =>
+  parseStrictly(defaultsSchema, defaults, 'defaults') as AgentDefaults
+
+type Plain = Record<string, unknown>
+const isPlain = (value: unknown): value is Plain =>
+  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+
+/** Layers over each other: the last one that says something wins, objects key by key. */
+function overlay(...layers: unknown[]): unknown {
+  const said = layers.filter((layer) => layer !== undefined)
+  if (!isPlain(said.at(-1))) return said.at(-1)
+  const objects = said.filter(isPlain)
+  const keys = new Set(objects.flatMap((each) => Object.keys(each)))
+  return Object.fromEntries([...keys].map((key) => [key, overlay(...objects.map((each) => each[key]))]))
+}
+
+/** `restart: 'transient'` is short for `{policy: 'transient'}`; what makes ready is one choice, never a mixture. */
+const spelledOut = ({ restart, ready, ...spec }: Partial<AgentSpec>) => ({
+  ...spec,
+  restart: typeof restart === 'string' ? { policy: restart } : restart,
+  ready: ready === undefined ? undefined : () => ready,
+})
+
+const DEFAULT_SPEC = DEFAULTS as unknown as Partial<AgentSpec>
+
+type Whole = Required<Omit<AgentSpec, 'restart' | 'heartbeat' | 'ready'>> & {
+  readonly restart: {
+    readonly policy: RestartPolicy['type']
+    readonly backoff: { [K in keyof typeof DEFAULTS.restart.backoff]: number }
+    readonly intensity: false | { readonly restarts: number; readonly within: number }
+  }
+  readonly heartbeat:
+    | false
+    | (HeartbeatPolicy & { timeout: number; grace: number; maxWait: number; onStall: 'report' | 'terminate' })
+  readonly ready: () => NonNullable<AgentSpec['ready']>
+}
+
+/**
+ * @param cwd what a relative `cwd` is resolved against.
+ * @throws ReeveError `invalid_spec`
+ */
+export function planOf(spec: AgentSpec, defaults: AgentDefaults, cwd: string): AgentPlan {
+  parseStrictly(agentSpecSchema, spec, 'spec')
+  const whole = overlay(spelledOut(DEFAULT_SPEC), spelledOut(defaults), spelledOut(spec)) as Whole
+  const { heartbeat, restart, ttl } = whole
+  const id = whole.id ?? newId()
+  const command = [...whole.command] as [string, ...string[]]
+  const ready = whole.ready()
+  const readyTimeout = (ready === 'spawned' ? undefined : ready.timeout) ?? DEFAULTS.readyTimeout
+  const cleanupTimeoutMs = durationMs(whole.cleanupTimeout ?? 0, 'cleanupTimeout')
+  const cleanup = (whole.cleanup ?? []) as readonly CleanupHook[]
+
+  return {
+    id,
+    name: whole.name ?? `${path.basename(command[0])}-${id.slice(0, 6)}`.slice(-128),
+    command,
+    cwd: path.resolve(cwd, whole.cwd ?? '.'),
+    env: whole.env ?? {},
+    ready: ready === 'spawned' ? ready : ready.line === undefined ? 'report' : { line: ready.line },
+    heartbeat:
+      (heartbeat && {
+        timeoutMs: durationMs(heartbeat.timeout, 'heartbeat.timeout'),
+        maxWaitMs: durationMs(heartbeat.maxWait, 'heartbeat.maxWait'),
+        sources: heartbeat.sources,
+      }) ||
+      null,
+    life: {
+      spawnTimeoutMs: durationMs(whole.spawnTimeout ?? 0, 'spawnTimeout'),
+      readyAtSpawn: ready === 'spawned',
+      readyTimeoutMs: durationMs(readyTimeout, 'ready.timeout'),
+      onStall: heartbeat ? heartbeat.onStall : 'report',
+      stallGraceMs: heartbeat ? durationMs(heartbeat.grace, 'heartbeat.grace') : 0,
+      rungs: (whole.stop ?? []).map(({ signal, wait }) => ({
+        signal: signal as NodeJS.Signals,
+        waitMs: durationMs(wait, 'stop.wait'),
+      })),
+      killWaitMs: durationMs(whole.killWait ?? 0, 'killWait'),
+      cleanupLimitMs: cleanup.length * cleanupTimeoutMs,
+      exitCodes: whole.exitCodes ?? [],
+    },
+    restart: {
+      type: restart.policy,
+      backoff: {
+        initialMs: durationMs(restart.backoff.initial, 'restart.backoff.initial'),
+        factor: restart.backoff.factor,
+        maxMs: durationMs(restart.backoff.max, 'restart.backoff.max'),
+        jitter: restart.backoff.jitter,
+        resetAfterMs: durationMs(restart.backoff.resetAfter, 'restart.backoff.resetAfter'),
+      },
+      intensity: restart.intensity && {
+        restarts: restart.intensity.restarts,
+        withinMs: durationMs(restart.intensity.within, 'restart.intensity.within'),
+      },
+      noRetry: whole.noRetry ?? [],
+    },
+    ttlMs: ttl === undefined ? null : durationMs(ttl, 'ttl'),
+    task: whole.task,
+    spawner: whole.spawner,
+    labels: whole.labels,
+    stdin: whole.stdin ?? 'closed',
+    cleanup,
+    cleanupTimeoutMs,
+    detachOk: whole.detachOk ?? false,
+    given: fingerprint(spec),
+  }
+}
+
+const fingerprint = (spec: unknown): string =>
+  JSON.stringify(spec, (_key, value) =>
+    value instanceof RegExp || typeof value === 'function' ? String(value) : value,
+  )

@@ -1,0 +1,96 @@
+/** Starts the launcher's process, and waits until it listens. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import type { Clock } from '../clock.ts'
+import { errnoOf, messageOf, ReeveError } from '../errors.ts'
+import { LATE, within } from './deadline.ts'
+import { scrubbed } from './launch.ts'
+import { inheritableDescriptors } from './proc.ts'
+import { launcherLog } from './socket-path.ts'
+
+export interface HelperOptions {
+  readonly home: string
+  /** Of this process, not of the supervisor: each one started has its own socket and log. */
+  readonly launcherId: string
+  readonly exec: string | undefined
+  readonly clock: Clock
+}
+
+const HOST = fileURLToPath(new URL('./launcher-host.js', import.meta.url))
+/** A Node process is up after 40–80 ms; a machine under load may take its time. */
+const START_WITHIN_MS = 10_000
+const TAIL_BYTES = 2000
+
+export async function startHelper(options: HelperOptions): Promise<ChildProcess> {
+  const { home, launcherId, exec = process.execPath, clock } = options
+  const args = ['--v8-pool-size=0', HOST, 'launcher', home, launcherId]
+  const logFile = launcherLog(home, launcherId)
+  const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW
+  let log: number | undefined
+  try {
+    log = openSync(logFile, flags, 0o600)
+    const start = fstatSync(log).size
+    const child = spawnHelper(exec, args, log)
+    const wrong = await within(clock, failureToListen(child), START_WITHIN_MS)
+    if (wrong === undefined) return child
+    child.kill('SIGKILL')
+    const why = wrong === LATE ? `it did not listen within ${START_WITHIN_MS / 1000} s` : wrong
+    throw new Error(`${why}\n${tailOf(log, start)}`.trimEnd())
+  } catch (error) {
+    throw new ReeveError(
+      'launcher_failed',
+      `The launcher could not be started: ${messageOf(error)}\n` +
+        `What was run: ${[exec, ...args].join(' ')} (its log: ${logFile}). ` +
+        'Check that the home can be written and that `launcher.exec` is a Node binary; ' +
+        "`launcher: 'inline'` does without the process.",
+      { cause: error, ...(errnoOf(error) !== undefined && { errno: errnoOf(error) as string }) },
+    )
+  } finally {
+    if (log !== undefined) closeSync(log)
+  }
+}
+
+/**
+ * Descriptors that lack `O_CLOEXEC` would leak into the launcher, which outlives us: whoever waits for the end of such
+ * a pipe would hang. `/dev/null` takes their places.
+ */
+function spawnHelper(exec: string, args: readonly string[], log: number): ChildProcess {
+  const devNull = openSync('/dev/null', 'r+')
+  try {
+    const stdio: (number | 'ignore' | 'pipe')[] = ['ignore', log, log, 'pipe']
+    const leaks = inheritableDescriptors(3)
+    for (let fd = 4; fd <= Math.max(3, ...leaks); fd++) stdio[fd] = 'ignore'
+    for (const fd of leaks) stdio[fd] = devNull
+    const { NODE_OPTIONS: _, ...env } = scrubbed(process.env)
+    const child = spawn(exec, args, { cwd: '/', detached: true, stdio, env })
+    child.unref()
+    return child
+  } finally {
+    closeSync(devNull)
+  }
+}
+
+/** `undefined` once it listens; else why it never will. */
+function failureToListen(child: ChildProcess): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(error.message))
+    child.once('exit', (code, signal) => resolve(`it ended at once (${signal ?? `exit code ${code}`})`))
+    const ready = child.stdio[3] as Socket | null | undefined
+    // It is closed without a byte only by one that ends, which says more.
+    ready?.once('error', () => {})
+    ready?.once('data', () => {
+      ready.destroy()
+      resolve(undefined)
+    })
+    ready?.unref()
+  })
+}
+
+function tailOf(log: number, start: number): string {
+  const end = fstatSync(log).size
+  const from = Math.max(start, end - TAIL_BYTES)
+  const buffer = Buffer.alloc(end - from)
+  return buffer.toString('utf8', 0, readSync(log, buffer, 0, buffer.length, from))
+}

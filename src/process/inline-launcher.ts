@@ -1,0 +1,61 @@
+/**
+ * The launcher in the supervisor's own process: no start-up, no helper. It forks where it runs, and when this process
+ * dies, nobody is left to end its agents.
+ */
+import type { LifeAddress, ProcessIdentity } from '../../machines/events.ts'
+import type { Clock } from '../clock.ts'
+import { within } from './deadline.ts'
+import { held } from './held.ts'
+import type { Launcher, LauncherEvents, LaunchOrder, LifeTerms, SweepOptions, TreeUsage } from './launcher.ts'
+import { Lives } from './lives.ts'
+import { deferred } from './outbox.ts'
+import { Spared } from './spared.ts'
+
+export interface InlineOptions {
+  readonly baseEnv: Readonly<Record<string, string | undefined>>
+  readonly clock: Clock
+  readonly events: LauncherEvents
+}
+
+export class InlineLauncher implements Launcher {
+  readonly pid = process.pid
+  readonly #lives: Lives
+  readonly #clock: Clock
+
+  constructor({ baseEnv, clock, events }: InlineOptions) {
+    this.#clock = clock
+    this.#lives = new Lives({ baseEnv, clock, events: deferred(events), spared: new Spared() })
+  }
+
+  launch(order: LaunchOrder): void {
+    this.#lives.launch(order)
+  }
+
+  watch(terms: LifeTerms, process: ProcessIdentity): void {
+    this.#lives.watch(terms, process)
+  }
+
+  withdraw(life: LifeAddress): void {
+    this.#lives.withdraw(life)
+  }
+
+  signal(life: LifeAddress, signal: NodeJS.Signals): void {
+    this.#lives.signal(life, signal)
+  }
+
+  sweep(life: LifeAddress, options: SweepOptions): void {
+    this.#lives.sweep(life, options)
+  }
+
+  usage(lives: readonly LifeAddress[]): Promise<readonly TreeUsage[]> {
+    return this.#lives.usage(lives)
+  }
+
+  release(life: LifeAddress): void {
+    this.#lives.release(life)
+  }
+
+  async close(timeoutMs: number): Promise<void> {
+    await held(within(this.#clock, this.#lives.endAll(), timeoutMs))
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * The helper process: `node launcher-host.js launcher <home> <launcherId>`. It listens on a socket in the home, says
+ * so with one byte on descriptor 3, serves one supervisor, and outlives it: when the connection ends, by whatever
+ * means, it walks every ladder, and leaves when nothing is left.
+ *
+ * It is started detached, its output appended to its log; nothing but its own decision ends it, SIGKILL aside.
+ */
+import { chmodSync, closeSync, rmSync, statSync, writeSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
+import { realClock, timestamp } from '../clock.ts'
+import { errnoOf, messageOf } from '../errors.ts'
+import { HostedSupervisor } from './hosted-supervisor.ts'
+import { inheritableDescriptors } from './proc.ts'
+import { homeRemover } from './remove-home.ts'
+import { launcherLog, socketPath } from './socket-path.ts'
+
+/** Nobody came: whoever started this launcher is gone. */
+const CONNECT_WITHIN_MS = 10_000
+/** A connection that does not greet is not our supervisor. */
+const GREET_WITHIN_MS = 5_000
+const READY_FD = 3
+/** None of these ends a launcher: its agents would lose the only one who waits for them. */
+const LOGGED_SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGUSR2'] as const
+
+const log = (message: string): void => {
+  try {
+    writeSync(2, `${timestamp(realClock)} ${message}\n`)
+  } catch (error) {
+    // The log is full or gone; the agents matter more. Anything else is a fault of ours.
+    if (errnoOf(error) === undefined) throw error
+  }
+}
+
+function main([word, home, launcherId]: readonly (string | undefined)[]): void {
+  if (word !== 'launcher' || home === undefined || launcherId === undefined)
+    throw new Error(
+      'usage: launcher-host launcher <home> <launcherId>; it is started by a supervisor, not by hand',
+    )
+
+  for (const signal of LOGGED_SIGNALS) process.on(signal, () => log(`${signal} was ignored`))
+  process.on('uncaughtException', (error) => log(`fault: ${error.stack ?? error.message}`))
+  for (const name of Object.keys(process.env)) if (name.startsWith('REEVE_')) delete process.env[name]
+  for (const fd of inheritableDescriptors(READY_FD)) closeSync(fd)
+
+  const socket = socketPath(home, launcherId)
+  const removeHome = homeRemover(home)
+  let supervisor: HostedSupervisor | undefined
+
+  const leave = (mayRemoveHome: boolean): void => {
+    try {
+      rmSync(socket.path, { force: true })
+      const logFile = launcherLog(home, launcherId)
+      if (statSync(logFile, { throwIfNoEntry: false })?.size === 0) rmSync(logFile)
+      if (mayRemoveHome) removeHome()
+    } catch (error) {
+      log(`not everything could be removed: ${messageOf(error)}`)
+    }
+    process.exit()
+  }
+
+  const lonely = realClock.setTimeout(() => {
+    log(`nobody connected within ${CONNECT_WITHIN_MS / 1000} s; leaving`)
+    leave(false)
+  }, CONNECT_WITHIN_MS)
+
+  const server = createServer((connection: Socket) => {
+    const impatience = realClock.setTimeout(() => connection.destroy(), GREET_WITHIN_MS)
+    connection.once('close', () => realClock.clearTimeout(impatience))
+    const hosted = new HostedSupervisor(connection, {
+      launcherId,
+      log,
+      /** Only the first that greets rightly is served. */
+      admit: () => {
+        if (supervisor !== undefined) return false
+        realClock.clearTimeout(lonely)
+        realClock.clearTimeout(impatience)
+        supervisor = hosted
+        return true
+      },
+      leave,
+    })
+  })
+  server.on('error', (error) => {
+    log(`cannot listen on ${socket.path}: ${error.message}`)
+    process.exit(1)
+  })
+  const umask = process.umask(0o177)
+  server.listen(socket.address, () => {
+    process.umask(umask)
+    chmodSync(socket.path, 0o600)
+    writeSync(READY_FD, '.')
+    closeSync(READY_FD)
+  })
+}
+
+main(process.argv.slice(2))

@@ -1,0 +1,100 @@
+/** What the launcher knows of one life, from its order to its release. */
+import { type Ladder, startLadder } from '../../machines/escalation.ts'
+import type { Exit, LifeAddress, ProcessIdentity } from '../../machines/events.ts'
+import { closeFifo, type Fifo, reopenFifo } from './fifo.ts'
+import type { LifeTerms } from './launcher.ts'
+import type { Hunt } from './marker-pass.ts'
+import { ticksNow } from './proc.ts'
+import { addressOf, termsOf } from './protocol.ts'
+import type { Spared } from './spared.ts'
+import type { Sweep } from './sweep.ts'
+import { Tree } from './tree.ts'
+
+export class Life {
+  readonly terms: LifeTerms
+  readonly address: LifeAddress
+  readonly tree: Tree
+  /** `launching`: asked for. `live`: the leader was forked. `over`: it is gone, or never came. */
+  phase: 'launching' | 'live' | 'over' = 'launching'
+  /** Not our child: its exit is noticed by looking. */
+  watched = false
+  /** No leader is known, but there may have been one. */
+  mayHaveTree = false
+  /** To be forgotten once it is over. */
+  released = false
+  sweep: Sweep | undefined
+  /** The supervisor waits for the answer of the sweep. */
+  sweepAsked = false
+  /** Settles when the leader is gone, or will never come. */
+  readonly over: Promise<void>
+  #settle: () => void = () => {}
+  #fifo: Fifo | undefined
+  /** The last moment at which the leader was known to hold its pid, in clock ticks. */
+  #heldUntil = 0
+  #rungsTaken = 0
+  #takenAtMs = 0
+
+  constructor(terms: LifeTerms, spared: Spared) {
+    this.terms = termsOf(terms)
+    this.address = addressOf(terms)
+    this.tree = new Tree(spared, terms.detachOk)
+    this.over = new Promise((resolve) => {
+      this.#settle = resolve
+    })
+  }
+
+  get leader(): ProcessIdentity | undefined {
+    return this.tree.leader
+  }
+
+  /** The leader was there just now. */
+  seenAlive(): void {
+    this.#heldUntil = ticksNow()
+  }
+
+  spawned(leader: ProcessIdentity, fifo: Fifo | undefined): void {
+    this.phase = 'live'
+    this.tree.leader = leader
+    this.#fifo = fifo
+  }
+
+  /** It was forked by another launcher. */
+  adopted(leader: ProcessIdentity): void {
+    this.spawned(leader, this.terms.fifo === null ? undefined : reopenFifo(this.terms.fifo))
+    this.watched = true
+  }
+
+  ended(exit: Exit | undefined): void {
+    this.phase = 'over'
+    this.tree.leaderGone = true
+    // A child of ours held its pid until it was waited for, which was just now.
+    if (exit !== undefined && !this.watched) this.seenAlive()
+    if (this.#fifo !== undefined) closeFifo(this.#fifo)
+    this.#fifo = undefined
+    this.#settle()
+  }
+
+  /** What to look for when its tree is searched. */
+  hunt(): Hunt {
+    const { marker } = this.terms
+    if (this.leader === undefined) return { marker, notBefore: 0 }
+    const { pid, startTime } = this.leader
+    return { marker, notBefore: startTime, session: { id: pid, until: this.#heldUntil } }
+  }
+
+  /** Counts a signal that the supervisor sent as the rung that it is. */
+  countRung(signal: NodeJS.Signals, nowMs: number): void {
+    if (this.terms.rungs[this.#rungsTaken]?.signal !== signal) return
+    this.#rungsTaken++
+    this.#takenAtMs = nowMs
+  }
+
+  /** The ladder from where the supervisor left it: what was sent is not sent again. */
+  ladder(nowMs: number): Ladder {
+    const { rungs } = this.terms
+    const at = this.#rungsTaken - 1
+    const rung = rungs[at]
+    if (rung === undefined) return startLadder(rungs, nowMs)
+    return { rungs, at, taken: this.#rungsTaken, deadlineMs: this.#takenAtMs + rung.waitMs }
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * What Linux tells in `/proc`: the one room of this folder that knows the platform.
+ *
+ * Reads are synchronous: `/proc` never waits for a disk, and a read costs 10 µs where a trip through the thread
+ * pool costs 60. `undefined` means that the process is gone. Any other failure (EMFILE, say) is thrown: it must
+ * never be taken for a death.
+ */
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs'
+import { errnoOf } from '../errors.ts'
+
+/** The kernel's clock ticks a second in `/proc` (USER_HZ: 100 on every architecture that Node runs on). */
+const TICKS_PER_SECOND = 100
+export const MS_PER_TICK = 1000 / TICKS_PER_SECOND
+
+/** O_CLOEXEC as `/proc/<pid>/fdinfo` prints it. */
+const O_CLOEXEC = 0o2000000
+
+let scratch = Buffer.allocUnsafe(64 * 1024)
+
+const isGone = (error: unknown): boolean => {
+  const errno = errnoOf(error)
+  return errno === 'ENOENT' || errno === 'ESRCH'
+}
+
+const isDenied = (error: unknown): boolean => {
+  const errno = errnoOf(error)
+  return errno === 'EACCES' || errno === 'EPERM'
+}
+
+/** The bytes of a file of `/proc`, in a buffer that the next read overwrites. */
+function readBytes(path: string): Buffer | undefined {
+  let fd: number | undefined
+  try {
+    fd = openSync(path, 'r')
+    let length = 0
+    for (;;) {
+      const read = readSync(fd, scratch, length, scratch.length - length, null)
+      if (read === 0) return scratch.subarray(0, length)
+      length += read
+      if (length === scratch.length) scratch = Buffer.concat([scratch], scratch.length * 2)
+    }
+  } catch (error) {
+    if (isGone(error)) return undefined
+    throw error
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
+
+/** The line of `/proc/<pid>/stat`. */
+export const statLine = (pid: number): string | undefined =>
+  readBytes(`/proc/${pid}/stat`)?.toString('latin1')
+
+/**
+ * The environment that a process was started with, in a buffer that the next read overwrites. Empty for kernel
+ * threads, for zombies, and for a moment during `exec`. `undefined`: gone, or not for us to read.
+ */
+export function environOf(pid: number): Buffer | undefined {
+  try {
+    return readBytes(`/proc/${pid}/environ`)
+  } catch (error) {
+    if (isDenied(error)) return undefined
+    throw error
+  }
+}
+
+/** The effective user of a process. */
+export function uidOf(pid: number): number | undefined {
+  return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid
+}
+
+const numbersIn = (text: string): number[] =>
+  text
+    .split(' ')
+    .filter((word) => word !== '')
+    .map(Number)
+
+const childrenOfTask = (pid: number, task: string | number): number[] => {
+  const list = readBytes(`/proc/${pid}/task/${task}/children`)
+  return list === undefined || list.length === 0 ? [] : numbersIn(list.toString('latin1'))
+}
+
+/** The children of a process: every thread lists those that it forked. */
+export function childrenOf(pid: number, threads: number): number[] {
+  if (threads <= 1) return childrenOfTask(pid, pid)
+  let tasks: string[]
+  try {
+    tasks = readdirSync(`/proc/${pid}/task`)
+  } catch (error) {
+    if (isGone(error)) return []
+    throw error
+  }
+  return tasks.flatMap((task) => childrenOfTask(pid, task))
+}
+
+/** Every process there is. */
+export const allPids = (): number[] => readdirSync('/proc').map(Number).filter(Number.isInteger)
+
+/** Clock ticks since boot: comparable with a start time, which is at most this. */
+export function ticksNow(): number {
+  const seconds = Number.parseFloat(readFileSync('/proc/uptime', 'latin1'))
+  return Math.floor(seconds * TICKS_PER_SECOND)
+}
+
+let boot: string | undefined
+
+/** The id of this boot of the machine: a start time means something only within one. */
+export function bootId(): string {
+  boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  return boot
+}
+
+/**
+ * The descriptors of this process above `above` that a child would inherit. Node opens everything `O_CLOEXEC`:
+ * what is left came from whoever started us, or from an addon.
+ */
+export function inheritableDescriptors(above: number): number[] {
+  return readdirSync('/proc/self/fd')
+    .map(Number)
+    .filter((fd) => fd > above && isInheritable(fd))
+}
+
+function isInheritable(fd: number): boolean {
+  const info = readBytes(`/proc/self/fdinfo/${fd}`)?.toString('latin1')
+  const flags = info === undefined ? undefined : /^flags:\s*([0-7]+)$/m.exec(info)?.[1]
+  return flags !== undefined && (Number.parseInt(flags, 8) & O_CLOEXEC) === 0
+}

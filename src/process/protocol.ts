@@ -1,0 +1,106 @@
+/**
+ * What supervisor and launcher say to each other: one JSON object a line, over a Unix socket in the home. The
+ * supervisor greets with `hello`; anything else, another protocol, or another id is refused.
+ */
+import type { LifeAddress, ProcessIdentity } from '../../machines/events.ts'
+import type { LauncherAnswer, LaunchOrder, LifeTerms, SweepOptions, TreeUsage } from './launcher.ts'
+
+/** Raised with every change that an older launcher would misread. */
+export const PROTOCOL = 1
+
+/** What the supervisor asks. */
+export type Request =
+  | {
+      readonly type: 'hello'
+      readonly protocol: number
+      readonly launcherId: string
+      readonly supervisorPid: number
+      /** The home is to be removed when the supervisor died without `bye`. */
+      readonly ephemeral: boolean
+      readonly baseEnv: Readonly<Record<string, string>>
+    }
+  | { readonly type: 'launch'; readonly order: LaunchOrder }
+  | { readonly type: 'withdraw'; readonly life: LifeAddress }
+  | { readonly type: 'signal'; readonly life: LifeAddress; readonly signal: NodeJS.Signals }
+  | { readonly type: 'sweep'; readonly life: LifeAddress; readonly options: SweepOptions }
+  | { readonly type: 'usage'; readonly id: number; readonly lives: readonly LifeAddress[] }
+  | { readonly type: 'release'; readonly life: LifeAddress }
+  /** A life of a launcher that died, or of a run before. */
+  | { readonly type: 'watch'; readonly terms: LifeTerms; readonly process: ProcessIdentity }
+  /** The same, its leader gone already. */
+  | { readonly type: 'inherit'; readonly terms: LifeTerms; readonly process: ProcessIdentity }
+  /** A launch whose outcome the launcher before did not live to tell. */
+  | { readonly type: 'lost'; readonly terms: LifeTerms }
+  /** Ends what lives, and leaves. */
+  | { readonly type: 'bye' }
+
+/** What the launcher says. */
+export type Reply =
+  | { readonly type: 'welcome'; readonly protocol: number; readonly pid: number }
+  | { readonly type: 'refused'; readonly message: string }
+  | { readonly type: 'answer'; readonly answer: LauncherAnswer }
+  | { readonly type: 'usage'; readonly id: number; readonly usage: readonly TreeUsage[] }
+  | { readonly type: 'warning'; readonly message: string }
+  /** The last word after `bye`: nothing is left, but what is named here. */
+  | { readonly type: 'left'; readonly escaped: readonly number[] }
+
+/** The longest line that is read, in characters: an environment past any kernel's limit still fits. */
+export const MAX_LINE = 32 * 1024 * 1024
+
+export const lineOf = (message: Request | Reply): string => `${JSON.stringify(message)}\n`
+
+/** A life's address alone, whatever else the object that names it carries. */
+export const addressOf = ({ agentId, incarnation }: LifeAddress): LifeAddress => ({ agentId, incarnation })
+
+/** An order without what only the fork needs: no environment is kept for longer. */
+export function termsOf(order: LifeTerms): LifeTerms {
+  const { agentId, incarnation, marker, fifo, rungs, killWaitMs, detachOk } = order
+  return { agentId, incarnation, marker, fifo, rungs, killWaitMs, detachOk }
+}
+
+/** Cuts a stream of text into lines. One that is too long is dropped, and told; the next one counts again. */
+export class Lines {
+  readonly #take: (line: string) => void
+  readonly #tooLong: () => void
+  readonly #limit: number
+  #parts: string[] = []
+  #length = 0
+  #skipping = false
+
+  constructor(take: (line: string) => void, tooLong: () => void, limit = MAX_LINE) {
+    this.#take = take
+    this.#tooLong = tooLong
+    this.#limit = limit
+  }
+
+  push(chunk: string): void {
+    let from = 0
+    for (let end = chunk.indexOf('\n'); end !== -1; end = chunk.indexOf('\n', from)) {
+      this.#keep(chunk.slice(from, end))
+      from = end + 1
+      const line = this.#parts.join('')
+      const complete = !this.#skipping
+      this.#reset()
+      if (complete && line !== '') this.#take(line)
+    }
+    if (from < chunk.length) this.#keep(chunk.slice(from))
+  }
+
+  #keep(part: string): void {
+    if (this.#skipping) return
+    this.#length += part.length
+    if (this.#length <= this.#limit) {
+      this.#parts.push(part)
+      return
+    }
+    this.#reset()
+    this.#skipping = true
+    this.#tooLong()
+  }
+
+  #reset(): void {
+    this.#parts = []
+    this.#length = 0
+    this.#skipping = false
+  }
+}

@@ -1,0 +1,21 @@
+/** Where entries go, and where records come back from. Bring your own: these interfaces are all there is to it. */
+import type { Entry } from '../../machines/events.ts'
+import type { AgentRecord, RecordFilter } from './record.ts'
+
+/** Takes entries. Batches come in order, one at a time; a batch that failed comes again, so appends are idempotent by (`supervisorId`, `seq`). */
+export interface RegistrySink {
+  append(batch: readonly Entry[]): Promise<void>
+  close?(): Promise<void>
+}
+
+/** A sink that answers as well. */
+export interface Registry extends RegistrySink {
+  /** It outlives this process. */
+  readonly durable?: boolean
+  open(): Promise<void>
+  records(filter?: RecordFilter): Promise<AgentRecord[]>
+  /** All entries of one agent, oldest first. */
+  history(agentId: string): Promise<Entry[]>
+  /** Forgets an agent; its entries too when `history` is true. */
+  remove(agentId: string, options: { history: boolean }): Promise<void>
+}

@@ -1,0 +1,451 @@
+/**
+ * All that runs under one supervisor: the root actor, the launcher, health, the log. What is told by a machine becomes
+ * an entry here, and what follows from it for the outside follows here.
+ */
+import os from 'node:os'
+import { type ActorRefFrom, createActor } from 'xstate'
+import { agentMachine } from '../machines/agent.ts'
+import { childrenLogic } from '../machines/children.ts'
+import {
+  type Entry,
+  type EntryDraft,
+  type Evidence,
+  isEnd,
+  isNote,
+  type LifeAddress,
+  type LifeAnswer,
+  lifeKey,
+} from '../machines/events.ts'
+import { effectActions } from '../machines/life.ts'
+import { type SupervisorEvent, supervisorMachine } from '../machines/supervisor.ts'
+import { type Clock, timestamp } from './clock.ts'
+import { lifeEffects } from './effects.ts'
+import { messageOf, ReeveError } from './errors.ts'
+import { Deadlines, type Look } from './health/deadlines.ts'
+import { awaitLine } from './health/readiness.ts'
+import { activityOf, type Report } from './health/report.ts'
+import { Reports } from './health/reports.ts'
+import { type Home, inputOf, logFileOf } from './home.ts'
+import { killResult } from './kill.ts'
+import { Listeners } from './listeners.ts'
+import type { SupervisorOptions } from './options.ts'
+import type { AgentPlan } from './plan.ts'
+import type { Launcher, LauncherAnswer } from './process/launcher.ts'
+import { logLook, readLog } from './process/logs.ts'
+import { startLauncher } from './process/start-launcher.ts'
+import { EntryLog } from './registry/entries.ts'
+import { Journal } from './registry/journal.ts'
+import { type AgentRecord, fold } from './registry/record.ts'
+import type { Registry } from './registry/registry.ts'
+import { useIndexedScheduler } from './scheduler.ts'
+import { Seat } from './seat.ts'
+
+/** How many agents that have ended can still be asked for by their handle, the newest of them. */
+const ENDED_KEPT = 10_000
+
+export interface RuntimeOptions {
+  readonly supervisorId: string
+  readonly home: Home
+  readonly clock: Clock
+  readonly registry: Registry
+  readonly given: SupervisorOptions
+}
+
+export class Runtime {
+  readonly supervisorId: string
+  readonly home: Home
+  readonly clock: Clock
+  readonly registry: Registry
+  readonly host = os.hostname()
+  readonly listeners = new Listeners()
+  readonly log = new EntryLog()
+  readonly journal: Journal
+  readonly reports: Reports
+  readonly deadlines: Deadlines
+  launcher!: Launcher
+  root!: ActorRefFrom<typeof supervisorMachine>
+  /** Every agent known, by id; and those that have not ended, by name. */
+  readonly seats = new Map<string, Seat>()
+  readonly byName = new Map<string, Seat>()
+  readonly #ended = new Set<Seat>()
+  readonly #inspect: SupervisorOptions['inspect']
+  #hold: NodeJS.Timeout | undefined
+
+  constructor({ supervisorId, home, clock, registry, given }: RuntimeOptions) {
+    this.supervisorId = supervisorId
+    this.home = home
+    this.clock = clock
+    this.registry = registry
+    this.#inspect = given.inspect
+    this.journal = new Journal(registry, given.sinks ?? [], clock, (failure) =>
+      this.listeners.sinkFailed(failure),
+    )
+    this.reports = new Reports({
+      dir: home.reports,
+      clock,
+      onReport: (life, report, offset) => this.#reported(life, report, offset),
+      onRejected: (life, cause) =>
+        this.send({ type: 'NOTE', ...life, event: 'report_rejected', evidence: { rejected: cause } }),
+      onTrouble: (message, cause) => this.listeners.warn({ code: 'internal', message, cause }),
+    })
+    this.deadlines = new Deadlines({
+      clock,
+      look: (lives) => this.#look(lives),
+      stalled: (life, evidence) => this.send({ type: 'STALLED', ...life, evidence }),
+      resumed: (life, evidence) => this.send({ type: 'HEARTBEAT', ...life, evidence }),
+      expiring: (agentId, elapsedMs) => this.#expiring(agentId, elapsedMs),
+      expired: (agentId) => this.#expired(agentId),
+      onTrouble: (message, cause) => this.listeners.warn({ code: 'internal', message, cause }),
+    })
+  }
+
+  async start(launcher: SupervisorOptions['launcher']): Promise<void> {
+    const { clock, home, supervisorId } = this
+    this.launcher = await startLauncher({
+      home: home.dir,
+      launcherId: supervisorId,
+      ephemeral: home.ephemeral,
+      mode: launcher === 'inline' ? 'inline' : 'process',
+      ...(typeof launcher === 'object' && { exec: launcher.exec }),
+      baseEnv: process.env,
+      clock,
+      events: {
+        answer: (answer) => this.#answered(answer),
+        warning: (message, cause) => this.listeners.warn({ code: 'launcher_failed', message, cause }),
+      },
+    })
+    const effects = lifeEffects({
+      home,
+      clock,
+      launcher: this.launcher,
+      reports: this.reports,
+      seatOf: (agentId) => this.seats.get(agentId),
+      answer: (answer) => this.send(answer),
+    })
+    const fault = (cause: unknown, agentId: string) =>
+      this.listeners.warn({
+        code: 'internal',
+        message: `a fault with ${agentId}: ${messageOf(cause)}`,
+        agentId,
+        cause,
+      })
+    const life = agentMachine.provide({
+      actions: effectActions(effects, (cause, of) => fault(cause, of.agentId)),
+    })
+    const machine = supervisorMachine.provide({
+      actors: { children: childrenLogic(life) },
+      actions: {
+        stampHeartbeat: ({ event }) => {
+          const seat = 'agentId' in event ? this.seats.get(event.agentId) : undefined
+          if (seat) this.deadlines.beat(lifeKey(seat.life))
+        },
+      },
+    })
+    const ports = {
+      now: () => clock.now(),
+      random: Math.random,
+      abandon: (over: LifeAddress) => {
+        this.launcher.signal(over, 'SIGKILL')
+        this.launcher.sweep(over, { gentle: false, killWaitMs: 5_000 })
+      },
+      fault,
+    }
+    this.root = createActor(machine, {
+      id: supervisorId,
+      clock,
+      input: { ports },
+      ...(this.#inspect && { inspect: this.#inspect }),
+    })
+    useIndexedScheduler(this.root, clock)
+    this.root.on('transition', ({ entry, ended }) => this.#told(entry, ended))
+    this.root.on('note', ({ entry, ended }) => this.#told(entry, ended))
+    this.root.start()
+  }
+
+  /** To the root actor, which outlives every agent and is gone when the supervisor is. */
+  send(event: SupervisorEvent): void {
+    if (this.root.getSnapshot().status === 'active') this.root.send(event)
+  }
+
+  /** Takes the name and the seat; the agent is listed from here on. */
+  seat(plan: AgentPlan): Seat {
+    const seat = new Seat(plan, this.#provisional(plan))
+    this.seats.set(plan.id, seat)
+    this.take(seat)
+    return seat
+  }
+
+  /** The agent holds its name, and the event loop, until it has ended. */
+  take(seat: Seat): void {
+    this.byName.set(seat.plan.name, seat)
+    this.#ended.delete(seat)
+    this.#hold ??= setInterval(() => {}, 2 ** 30)
+    if (seat.plan.ttlMs !== null) this.deadlines.lifetime(seat.plan.id, seat.plan.ttlMs)
+  }
+
+  forget(seat: Seat): void {
+    this.seats.delete(seat.plan.id)
+    this.#ended.delete(seat)
+  }
+
+  /** When it last gave a sign of life, as a date; `undefined` when it was never watched. */
+  lastHeartbeatAt(life: LifeAddress): string | undefined {
+    const silentMs = this.deadlines.silentMs(lifeKey(life))
+    return silentMs === undefined ? undefined : new Date(this.clock.wallNow() - silentMs).toISOString()
+  }
+
+  /** Counts a report from within this process as one from the agent's own file. */
+  report(life: LifeAddress, report: Report): void {
+    this.#heard(life, report, undefined)
+  }
+
+  /** The supervisor stops waiting for it: whoever waits is told that it was not ended. */
+  abandon(seat: Seat): void {
+    const { agentId } = seat.life
+    const message = `${seat.plan.name} was not gone when the supervisor's time to stop ran out`
+    const error = new ReeveError('kill_failed', message, { agentId, record: seat.record })
+    for (const { deferred } of seat.endWaiters.splice(0)) deferred.reject(error)
+    seat.ready.reject(error)
+    seat.restart?.deferred.reject(error)
+    seat.end.resolve(seat.record)
+  }
+
+  /** Nothing is left to run: the event loop may end. */
+  letGo(): void {
+    clearInterval(this.#hold)
+    this.#hold = undefined
+  }
+
+  // From the machines.
+
+  #told(draft: EntryDraft, ended: boolean): void {
+    const seat = this.seats.get(draft.agentId)
+    if (!seat) return
+    const entry = this.#number(draft, seat)
+    seat.record = fold(entry.from === null ? undefined : seat.record, entry)
+    if (ended) this.#release(seat)
+    this.log.add(entry)
+    this.journal.append(entry)
+    if (isNote(entry)) {
+      if (entry.event === 'kill_failed') this.#killFailed(seat, entry)
+      this.listeners.emit('note', entry)
+      return
+    }
+    this.#follow(seat, entry, draft)
+    this.#settle(seat, entry, ended)
+    this.listeners.emit('transition', entry)
+    if (entry.to === 'stalling') this.listeners.emit('stalled', entry)
+  }
+
+  #number({ process, ...draft }: EntryDraft, seat: Seat): Entry {
+    const { plan } = seat
+    const lastHeartbeatAt = this.lastHeartbeatAt(draft)
+    return Object.freeze({
+      seq: this.log.nextSeq,
+      at: timestamp(this.clock),
+      supervisorId: this.supervisorId,
+      host: this.host,
+      ...draft,
+      ...process,
+      ...(lastHeartbeatAt && { lastHeartbeatAt }),
+      ...(plan.task !== undefined && { task: plan.task }),
+      ...(plan.spawner !== undefined && { spawner: plan.spawner }),
+      ...(plan.labels && { labels: plan.labels }),
+      ...(draft.from === null && { command: plan.command, cwd: plan.cwd, logFile: seat.logFile }),
+    })
+  }
+
+  /** What a change of state means for health and processes. */
+  #follow(seat: Seat, entry: Entry, draft: EntryDraft): void {
+    const life: LifeAddress = { agentId: draft.agentId, incarnation: draft.incarnation }
+    switch (entry.to) {
+      case 'pre_starting':
+        seat.lifePid = draft.process?.pid ?? null
+        seat.lastPid = seat.lifePid
+        this.#awaitReadiness(seat, life)
+        return
+      case 'running':
+        seat.stopReadiness?.()
+        if (entry.from === 'stalling') this.deadlines.revived(life)
+        else if (seat.plan.heartbeat) this.deadlines.watch(life, seat.plan.heartbeat)
+        return
+      case 'terminating':
+      case 'reaping':
+        if (seat.lifePid === null && draft.process) seat.lifePid = seat.lastPid = draft.process.pid
+        seat.stopReadiness?.()
+        this.deadlines.forget(life)
+        return
+      case 'killed':
+      case 'crashed':
+      case 'completed':
+        seat.input?.close()
+        seat.input = undefined
+        void this.reports.end(life)
+        this.launcher.release(life)
+        return
+      case 'spawning':
+      case 'stalling':
+      case 'restarting':
+        return
+    }
+  }
+
+  /** Whoever waits for this. `state` and `record` show it already. */
+  #settle(seat: Seat, entry: Entry, ended: boolean): void {
+    const { record } = seat
+    if (isEnd(entry.to)) {
+      for (const { action, graceMs, deferred } of seat.endWaiters.splice(0))
+        deferred.resolve(killResult(seat, action, graceMs, entry.at))
+    }
+    if (entry.to === 'running') {
+      seat.ready.resolve(record)
+      if (seat.restart && entry.incarnation > seat.restart.beyond) {
+        seat.restart.deferred.resolve(record)
+        seat.restart = undefined
+      }
+    }
+    if (!ended) return
+    const failure = seat.failure()
+    seat.ready.reject(failure)
+    seat.restart?.deferred.reject(failure)
+    seat.restart = undefined
+    seat.end.resolve(record)
+  }
+
+  #killFailed(seat: Seat, entry: Entry): void {
+    const { agentId } = entry
+    const message = `${seat.plan.name}: ${entry.error?.message ?? 'it survived SIGKILL'}. Reeve goes on trying.`
+    for (const { deferred } of seat.endWaiters.splice(0))
+      deferred.reject(new ReeveError('kill_failed', message, { agentId, record: seat.record }))
+  }
+
+  #release(seat: Seat): void {
+    seat.ended = true
+    this.byName.delete(seat.plan.name)
+    this.deadlines.forgetLifetime(seat.plan.id)
+    this.#ended.add(seat)
+    for (const oldest of this.#ended) {
+      if (this.#ended.size <= ENDED_KEPT) break
+      this.forget(oldest)
+    }
+    if (this.byName.size === 0) this.letGo()
+  }
+
+  #provisional(plan: AgentPlan): AgentRecord {
+    const { id: agentId, name, command, cwd } = plan
+    const draft: EntryDraft = { agentId, name, incarnation: 1, from: null, to: 'spawning', event: 'spawn' }
+    const logFile = logFileOf(this.home, agentId)
+    const { supervisorId, host } = this
+    const at = timestamp(this.clock)
+    return fold(undefined, { ...draft, seq: 0, at, supervisorId, host, command, cwd, logFile })
+  }
+
+  // From the outside.
+
+  #answered(answer: LauncherAnswer): void {
+    // What an agent said before it exited is said before its exit.
+    if (answer.type === 'EXITED') this.reports.drain(answer)
+    this.send(answer)
+  }
+
+  #reported(life: LifeAddress, report: Report, offset: number): void {
+    this.#heard(life, report, offset)
+  }
+
+  #heard(life: LifeAddress, report: Report, reportOffset: number | undefined): void {
+    const seat = this.seats.get(life.agentId)
+    if (!seat || seat.ended || seat.record.incarnation !== life.incarnation) return
+    const answer = (event: LifeAnswer) => this.send(event)
+    const activity = activityOf(report)
+    if (activity) {
+      if (this.#counts(seat, reportOffset)) this.deadlines.activity(life, activity)
+      answer({ type: 'ACTIVITY', ...life, activity })
+      return
+    }
+    if (this.#counts(seat, reportOffset) && this.deadlines.beat(lifeKey(life)).stalled)
+      answer({ type: 'HEARTBEAT', ...life })
+    switch (report.type) {
+      case 'ready':
+        if (seat.plan.ready === 'report') answer({ type: 'READY', ...life, evidence: { ready: 'report' } })
+        return
+      case 'usage': {
+        const { turns = 0, tokens = 0, usd = 0 } = report
+        const sums = seat.usage
+        seat.usage = { turns: sums.turns + turns, tokens: sums.tokens + tokens, usd: sums.usd + usd }
+        const offset = reportOffset === undefined ? {} : { reportOffset }
+        answer({ type: 'NOTE', ...life, event: 'usage', usage: seat.usage, ...offset })
+        return
+      }
+      case 'result':
+        answer({ type: 'NOTE', ...life, event: 'result', evidence: { said: report.value } })
+        return
+      case 'stopping':
+        answer({ type: 'NOTE', ...life, event: 'stopping', evidence: { said: report.message ?? null } })
+        return
+    }
+  }
+
+  /** A call from within this process always counts; a report file only where `heartbeat.sources` has it. */
+  #counts(seat: Seat, reportOffset: number | undefined): boolean {
+    return reportOffset === undefined || (seat.plan.heartbeat?.sources.includes('report') ?? false)
+  }
+
+  #awaitReadiness(seat: Seat, life: LifeAddress): void {
+    const { ready } = seat.plan
+    if (typeof ready === 'string') return
+    const over = () => seat.ended || seat.record.incarnation !== life.incarnation
+    seat.stopReadiness = awaitLine({
+      lines: readLog(seat.logFile, { from: seat.logOffset, follow: true, until: over, clock: this.clock }),
+      pattern: ready.line,
+      found: (line) => this.send({ type: 'READY', ...life, evidence: { ready: line } }),
+      failed: (cause) =>
+        this.listeners.warn({
+          code: 'internal',
+          message: `the log of ${seat.plan.name} cannot be read for its ready line: ${messageOf(cause)}`,
+          agentId: life.agentId,
+          cause,
+        }),
+    })
+  }
+
+  /** Everything that can be seen of these lives: what they reported meanwhile, their logs, their trees. */
+  async #look(lives: readonly LifeAddress[]): Promise<Look[]> {
+    for (const life of lives) this.reports.drain(life)
+    const logs = Promise.all(
+      lives.map((life) => {
+        const seat = this.seats.get(life.agentId)
+        return seat ? logLook(seat.logFile, this.clock) : undefined
+      }),
+    )
+    const usage = new Map((await this.launcher.usage(lives)).map((each) => [lifeKey(each), each]))
+    return (await logs).map((log, i) => {
+      const life = lives[i] as LifeAddress
+      const tree = usage.get(lifeKey(life))
+      return {
+        life,
+        logSize: log?.size,
+        logAgeMs: log?.ageMs,
+        cpuMs: tree?.cpuMs,
+        processes: tree?.processes,
+      }
+    })
+  }
+
+  #expiring(agentId: string, elapsedMs: number): void {
+    const seat = this.seats.get(agentId)
+    if (!seat) return
+    const evidence: Evidence = { elapsedMs, limitMs: seat.plan.ttlMs ?? 0 }
+    this.send({ type: 'NOTE', ...seat.life, event: 'budget_warning', evidence })
+  }
+
+  #expired(agentId: string): void {
+    const limitMs = this.seats.get(agentId)?.plan.ttlMs ?? 0
+    const reason = { kind: 'ttl', by: 'supervisor', message: `its ttl of ${limitMs} ms is over` } as const
+    this.send({ type: 'STOP', agentId, reason })
+  }
+
+  /** The FIFO of the present life's stdin, for whoever opens it. */
+  inputPath(seat: Seat): string {
+    return inputOf(this.home, seat.life)
+  }
+}

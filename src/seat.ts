@@ -1,0 +1,82 @@
+/** What a supervisor holds of one agent, over all its lives. Internal: callers see the `Agent`. */
+import { randomBytes } from 'node:crypto'
+import type { LifeAddress, Usage } from '../machines/events.ts'
+import type { Agent } from './agent.ts'
+import { Deferred } from './deferred.ts'
+import { ReeveError } from './errors.ts'
+import type { KillResult } from './kill.ts'
+import type { AgentPlan } from './plan.ts'
+import type { InputPipe } from './process/input.ts'
+import type { AgentRecord } from './registry/record.ts'
+
+/** Someone waits for the present life's end. */
+export interface EndWaiter {
+  readonly action: KillResult['action']
+  readonly graceMs: number
+  readonly deferred: Deferred<KillResult>
+}
+
+export class Seat {
+  readonly plan: AgentPlan
+  readonly logFile: string
+  agent!: Agent
+  /** Provisional until the first entry is told. */
+  record: AgentRecord
+  /** No further life follows. */
+  ended = false
+  ready = new Deferred<AgentRecord>()
+  end = new Deferred<AgentRecord>()
+  readonly endWaiters: EndWaiter[] = []
+  restart: { readonly deferred: Deferred<AgentRecord>; readonly beyond: number } | undefined
+  /** The last pid it had, in any life; the handle keeps it. */
+  lastPid: number | null = null
+
+  // Of the present life.
+  marker = ''
+  lifePid: number | null = null
+  logOffset = 0
+  kill: { lastSignal: NodeJS.Signals | null; forced: boolean } = { lastSignal: null, forced: false }
+  stopReadiness: (() => void) | undefined
+  input: InputPipe | undefined
+  usage: Usage = { turns: 0, tokens: 0, usd: 0 }
+
+  constructor(plan: AgentPlan, record: AgentRecord) {
+    this.plan = plan
+    this.record = record
+    this.logFile = record.logFile
+  }
+
+  get life(): LifeAddress {
+    return { agentId: this.plan.id, incarnation: this.record.incarnation }
+  }
+
+  /** A new life: nothing of the old one's process may be taken for its own. */
+  beginLife(): void {
+    this.marker = randomBytes(16).toString('hex')
+    this.lifePid = null
+    this.kill = { lastSignal: null, forced: false }
+  }
+
+  /** An ended agent starts again: its promises begin anew. */
+  reopen(): void {
+    this.ended = false
+    this.ready = new Deferred()
+    this.end = new Deferred()
+  }
+
+  /** What prevented it, for those who wait for it to be ready. */
+  failure(): ReeveError {
+    const { record } = this
+    const { id: agentId, name, error } = record
+    if (error)
+      return new ReeveError(error.code as ReeveError['code'], `${name}: ${error.message}`, {
+        agentId,
+        record,
+        ...(error.errno !== undefined && { errno: error.errno }),
+      })
+    const how = record.reason
+      ? `it was ended (${record.reason.kind}, by ${record.reason.by})`
+      : `it exited with ${record.exit?.signal ?? `code ${record.exit?.code ?? 'unknown'}`}`
+    return new ReeveError('ended_before_ready', `${name}: ${how} before it was ready`, { agentId, record })
+  }
+}
