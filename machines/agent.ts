@@ -3,8 +3,11 @@
  *
  * `spawning → pre_starting → running ⇄ stalling → terminating → reaping → killed | crashed | completed`
  */
+
+import { contextOf } from './context.ts'
 import type { AgentState, EntryEvent } from './events.ts'
-import { contextOf, life, outputOf } from './life.ts'
+import { life } from './life.ts'
+import { outputOf } from './telling.ts'
 
 /** Tells the log of a change of state, and remembers it as the one last told. */
 const tell = (to: AgentState, event: EntryEvent) =>
@@ -202,13 +205,13 @@ const reaping = life.createStateConfig({
     sweeping_gently: {
       entry: 'sweepGently',
       on: { SWEPT: swept, KILL: { target: 'sweeping', actions: 'noCleanup' } },
-      after: { sweepLimit: { target: 'cleaning', actions: 'noteUnverified' } },
+      after: { sweepLimit: { target: 'cleaning', actions: 'setUnverified' } },
     },
     /** After a ladder: the tree had its grace, SIGKILL at once. */
     sweeping: {
       entry: 'sweepAtOnce',
       on: { SWEPT: swept },
-      after: { sweepLimit: { target: 'cleaning', actions: 'noteUnverified' } },
+      after: { sweepLimit: { target: 'cleaning', actions: 'setUnverified' } },
     },
     cleaning: {
       entry: 'cleanUp',

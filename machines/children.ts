@@ -14,9 +14,9 @@ import {
   type Snapshot,
 } from 'xstate'
 import type { agentMachine } from './agent.ts'
+import type { LifeInput, LifeOutput, LifePolicy } from './context.ts'
 import type { AgentState, EntryDraft, ErrorInfo, Exit, LifeAnswer, Reason, StopRequest } from './events.ts'
 import { lifeKey } from './events.ts'
-import type { LifeInput, LifeOutput, LifePolicy } from './life.ts'
 import {
   decideRestart,
   isCrashlike,

@@ -1,9 +1,10 @@
 /** `reeve/machines`: the pure heart, for those who draw it, test against it, or watch it in an inspector. */
 export { agentMachine } from './agent.ts'
 export * from './children.ts'
+export * from './context.ts'
+export * from './effects.ts'
 export * from './escalation.ts'
 export * from './events.ts'
-export * from './life.ts'
 export * from './restart.ts'
 export {
   type SupervisorContext,

@@ -1,7 +1,8 @@
 /** What the outside does for a life: where the machines meet processes, reports and clean-up hooks. */
 import fs from 'node:fs'
+import type { LifeContext } from '../machines/context.ts'
+import type { LifeEffects } from '../machines/effects.ts'
 import type { LifeAddress, LifeAnswer } from '../machines/events.ts'
-import type { LifeContext, LifeEffects } from '../machines/life.ts'
 import type { Clock } from './clock.ts'
 import { within } from './deferred.ts'
 import { errnoOf, messageOf } from './errors.ts'

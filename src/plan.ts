@@ -1,7 +1,7 @@
 /** A spec made ready to run: validated, defaults laid under it, every duration in milliseconds. */
 import path from 'node:path'
 import { customAlphabet } from 'nanoid'
-import type { LifePolicy } from '../machines/life.ts'
+import type { LifePolicy } from '../machines/context.ts'
 import type { RestartPolicy } from '../machines/restart.ts'
 import type { HeartbeatPolicy } from './health/deadlines.ts'
 import {

@@ -6,6 +6,7 @@ import os from 'node:os'
 import { type ActorRefFrom, createActor } from 'xstate'
 import { agentMachine } from '../machines/agent.ts'
 import { childrenLogic } from '../machines/children.ts'
+import { effectActions } from '../machines/effects.ts'
 import {
   type Entry,
   type EntryDraft,
@@ -16,7 +17,6 @@ import {
   type LifeAnswer,
   lifeKey,
 } from '../machines/events.ts'
-import { effectActions } from '../machines/life.ts'
 import { type SupervisorEvent, supervisorMachine } from '../machines/supervisor.ts'
 import { type Clock, timestamp } from './clock.ts'
 import { lifeEffects } from './effects.ts'

@@ -57,7 +57,7 @@ export class ReportFile {
   readonly #causes = new Set<string>()
   #fd: number | undefined
   /** The file that `offset` belongs to. */
-  #identity = ''
+  #identity: Identity | undefined
   #mtimeMs: number | undefined
   /** Inside a line that is not to be read: too long, or begun before a place we jumped to. */
   #skipping = false
@@ -76,7 +76,7 @@ export class ReportFile {
   take(fd: number): void {
     const stat = fstatSync(fd)
     this.#fd = fd
-    this.#identity = identityOf(stat)
+    this.#identity = { dev: stat.dev, ino: stat.ino, birthtimeMs: stat.birthtimeMs }
     this.#mtimeMs = stat.mtimeMs
   }
 
@@ -219,7 +219,7 @@ export class ReportFile {
       this.#events.trouble(cause)
     }
     if (found === undefined) return this.#fd !== undefined
-    if (this.#fd === undefined || identityOf(found) !== this.#identity) return true
+    if (this.#fd === undefined || !isSame(found, this.#identity)) return true
     this.suspect = false
     return found.size !== this.offset || found.mtimeMs !== this.#mtimeMs || found.nlink !== 1
   }
@@ -250,10 +250,9 @@ export class ReportFile {
       this.#reject(turned)
       return undefined
     }
-    const identity = identityOf(stat)
     // Moved away and back, it is the same; an adopted one is taken on its word.
-    if (this.#identity !== '' && identity !== this.#identity) this.#restart()
-    this.#identity = identity
+    if (this.#identity !== undefined && !isSame(stat, this.#identity)) this.#restart()
+    this.#identity = { dev: stat.dev, ino: stat.ino, birthtimeMs: stat.birthtimeMs }
     return fd
   }
 
@@ -286,4 +285,7 @@ function wrongWith(stat: Stats): string | undefined {
 }
 
 /** Inode numbers are used again, birth times are not. */
-const identityOf = (stat: Stats): string => `${stat.dev}.${stat.ino}.${stat.birthtimeMs}`
+type Identity = Pick<Stats, 'dev' | 'ino' | 'birthtimeMs'>
+
+const isSame = (stat: Identity, known: Identity | undefined): boolean =>
+  stat.ino === known?.ino && stat.dev === known.dev && stat.birthtimeMs === known.birthtimeMs

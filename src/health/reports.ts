@@ -18,6 +18,8 @@ export type { ReportCounts } from './report-file.ts'
 const SWEEP_MS = 1000
 /** When the watch cannot be had, the sweep is all there is. */
 const SWEEP_ALONE_MS = 100
+/** Files that a sweep looks at before the next share of work. */
+const SWEEP_SHARE = 64
 /** A file costs a sweep about 2 µs; this keeps sweeps below a tenth of a core. */
 const SWEEP_MS_PER_FILE = 0.02
 /** A sweep later than this may follow a blocked loop, and so an overrun queue of the watch. */
@@ -57,6 +59,7 @@ export class Reports {
   readonly #files = new Map<string, ReportFile>()
   readonly #endings = new Map<ReportFile, Ending>()
   readonly #turns: Turns<ReportFile>
+  readonly #sweeps: Turns<Iterator<ReportFile>>
   readonly #watch: DirectoryWatch
   readonly #troubled = new Set<string>()
   /** Absent while in use: a listener may drain another file. */
@@ -67,6 +70,7 @@ export class Reports {
     this.#options = options
     this.#clock = options.clock
     this.#turns = new Turns(options.clock, (file) => this.#advance(file))
+    this.#sweeps = new Turns(options.clock, (files) => this.#inspectSome(files))
     this.#watch = new DirectoryWatch(
       options.dir,
       options.clock,
@@ -140,13 +144,15 @@ export class Reports {
 
   /** Looks at all files, in the coming turns. Call it when the loop was held up: the watch's queue may have overrun. */
   sweep(): void {
-    for (const file of this.#files.values()) this.#inspect(file)
+    for (const file of this.#files.values()) file.heard = false
+    this.#sweeps.add(this.#files.values())
   }
 
   /** Stops reading. The files of lives that go on stay, for a successor. */
   close(): void {
     this.#watch.close()
     this.#turns.close()
+    this.#sweeps.close()
     this.#clock.clearTimeout(this.#sweepTimer)
     this.#sweepTimer = undefined
     for (const file of this.#endings.keys()) this.#remove(file)
@@ -190,11 +196,6 @@ export class Reports {
     this.#turns.add(file)
   }
 
-  #inspect(file: ReportFile): void {
-    file.suspect = true
-    this.#turns.add(file)
-  }
-
   #planSweep(): void {
     this.#clock.clearTimeout(this.#sweepTimer)
     const everyMs = this.#watch.works ? SWEEP_MS : SWEEP_ALONE_MS
@@ -204,17 +205,24 @@ export class Reports {
       this.#sweepTimer = undefined
       if (this.#files.size === 0) return
       this.#watch.open()
-      this.#sweepUnheard(this.#clock.now() - dueMs > LATE_MS)
+      if (this.#clock.now() - dueMs > LATE_MS) this.sweep()
+      else this.#sweeps.add(this.#files.values())
       this.#planSweep()
     }, delayMs)
   }
 
-  /** The sweep of every second leaves out what the watch told of in that second. */
-  #sweepUnheard(late: boolean): void {
-    for (const file of this.#files.values()) {
-      if (late || !file.heard) this.#inspect(file)
+  /** A share of a sweep. Leaves out what the watch told of since the last one. */
+  #inspectSome(files: Iterator<ReportFile>): boolean {
+    for (let count = 0; count < SWEEP_SHARE; count += 1) {
+      const { done, value: file } = files.next()
+      if (done) return false
+      if (!file.heard && file.changed()) {
+        file.suspect = true
+        this.#turns.add(file)
+      }
       file.heard = false
     }
+    return true
   }
 
   /** One slice in a turn. */

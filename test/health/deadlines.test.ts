@@ -181,19 +181,19 @@ t.test('working lets the deadline run, from that beat', async (t) => {
   t.match(told, [{ atMs: 32_000, evidence: { limitMs: 2000 } }])
 })
 
-t.test('a maxWait shorter than the timeout does not shorten it; an infinite timeout never comes', async (t) => {
-  const { deadlines, told, go } = setUp()
-  deadlines.watch(life, policy({ maxWaitMs: 10 }))
-  deadlines.watch(
-    { agentId: 'mute', incarnation: 1 },
-    policy({ timeoutMs: Number.POSITIVE_INFINITY }),
-  )
-  deadlines.activity(life, { kind: 'idle' })
-  await go(2000)
-  t.match(told, [{ who: 'coder.1', atMs: 2000, evidence: { limitMs: 2000 } }])
-  await go(HOUR, 60_000)
-  t.equal(told.length, 1)
-})
+t.test(
+  'a maxWait shorter than the timeout does not shorten it; an infinite timeout never comes',
+  async (t) => {
+    const { deadlines, told, go } = setUp()
+    deadlines.watch(life, policy({ maxWaitMs: 10 }))
+    deadlines.watch({ agentId: 'mute', incarnation: 1 }, policy({ timeoutMs: Number.POSITIVE_INFINITY }))
+    deadlines.activity(life, { kind: 'idle' })
+    await go(2000)
+    t.match(told, [{ who: 'coder.1', atMs: 2000, evidence: { limitMs: 2000 } }])
+    await go(HOUR, 60_000)
+    t.equal(told.length, 1)
+  },
+)
 
 t.test('a blocked loop makes no agent stall: its lateness is given back', async (t) => {
   const { clock, deadlines, told, go } = setUp()
@@ -273,7 +273,9 @@ for (const stepMs of [HOUR, -HOUR])
 t.test('output counts as a beat at the moment of growth', async (t) => {
   // It grows at 1500, between the look ahead (1000) and the deadline (2000).
   const { deadlines, told, go } = setUp(async (_, clock) => [
-    clock.now() < 1500 ? { life, logSize: 10, logAgeMs: HOUR } : { life, logSize: 20, logAgeMs: clock.now() - 1500 },
+    clock.now() < 1500
+      ? { life, logSize: 10, logAgeMs: HOUR }
+      : { life, logSize: 20, logAgeMs: clock.now() - 1500 },
   ])
   deadlines.watch(life, policy())
   await go(3499)

@@ -86,6 +86,10 @@ t.test('what is no report says why, and unknown keys do no harm', async (t) => {
 t.test('the activity that it tells', async (t) => {
   t.same(activityOf({ type: 'idle' }), { kind: 'idle' })
   t.same(activityOf({ type: 'working' }), { kind: 'working' })
-  t.same(activityOf({ type: 'waiting', on: 'tool', message: 'm' }), { kind: 'waiting', on: 'tool', message: 'm' })
+  t.same(activityOf({ type: 'waiting', on: 'tool', message: 'm' }), {
+    kind: 'waiting',
+    on: 'tool',
+    message: 'm',
+  })
   t.equal(activityOf({ type: 'beat' }), undefined)
 })

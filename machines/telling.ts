@@ -1,0 +1,113 @@
+/** What the log hears of a life: the drafts of its entries, and how it ended. */
+import type { LifeContext, LifeOutput } from './context.ts'
+import { currentRung } from './escalation.ts'
+import type { AgentState, EndState, EntryDraft, EntryEvent, Evidence, LifeEvent } from './events.ts'
+
+/** An entry of this life, from the state last told. */
+export const draft = (
+  life: LifeContext,
+  to: AgentState,
+  event: EntryEvent,
+  more: Partial<EntryDraft> = {},
+): EntryDraft => ({
+  agentId: life.agentId,
+  incarnation: life.incarnation,
+  name: life.name,
+  from: life.state,
+  to,
+  event,
+  ...(life.process && { process: life.process }),
+  ...more,
+})
+
+/** Which end it is, once it is one. */
+export const endOf = (life: LifeContext): EndState => {
+  if (life.reason !== null && life.error?.code !== 'internal') return 'killed'
+  const well =
+    life.error === null && life.exit?.code != null && life.policy.exitCodes.includes(life.exit.code)
+  return well ? 'completed' : 'crashed'
+}
+
+/** How a life ended, once it stands in an end. */
+export function outputOf(life: LifeContext): LifeOutput {
+  const end = endOf(life)
+  const elapsedMs = life.terminatingSinceMs === null ? undefined : life.now() - life.terminatingSinceMs
+  return {
+    agentId: life.agentId,
+    incarnation: life.incarnation,
+    end,
+    exit: life.exit,
+    reason: life.reason,
+    error: life.error,
+    escaped: life.escaped,
+    ranMs: life.runningSinceMs === null ? 0 : (life.exitedAtMs ?? life.now()) - life.runningSinceMs,
+    entry: draft(life, end, 'end', {
+      ...(life.exit && { exit: life.exit }),
+      ...(life.reason && { reason: life.reason }),
+      ...(life.error && { error: life.error }),
+      ...(life.escaped.length > 0 && { escaped: life.escaped }),
+      ...((life.evidence || elapsedMs !== undefined) && {
+        evidence: { ...(life.reason && life.evidence), ...(elapsedMs !== undefined && { elapsedMs }) },
+      }),
+    }),
+  }
+}
+
+/** What an entry says beside its states: taken from the event that made it. */
+export function tellingOf(
+  context: LifeContext,
+  event: LifeEvent,
+  to: AgentState | null,
+): Partial<EntryDraft> {
+  const activity = to === 'running' && context.activity ? { activity: context.activity } : {}
+  const ending =
+    context.reason && to === 'terminating'
+      ? { reason: context.reason, ...(context.evidence && { evidence: context.evidence }) }
+      : {}
+  const failed = context.error ? { error: context.error } : {}
+  switch (event.type) {
+    case 'SPAWNED':
+      return { process: event.process }
+    case 'SPAWN_FAILED':
+      return { error: event.error }
+    case 'READY':
+    case 'STALLED':
+      return { ...activity, evidence: event.evidence }
+    case 'HEARTBEAT':
+      return { ...activity, ...(event.evidence && { evidence: event.evidence }) }
+    case 'ACTIVITY':
+      return { activity: event.activity }
+    case 'SIGNALLED':
+      return {
+        evidence: { signal: event.signal, signalled: event.signalled, ...graceNow(context, event.signal) },
+      }
+    case 'EXITED':
+      return { exit: event.exit, ...(context.reason && { reason: context.reason }) }
+    case 'SWEPT':
+      return {
+        ...(event.swept.length > 0 && { evidence: { swept: event.swept } }),
+        ...(event.escaped.length > 0 && { escaped: event.escaped }),
+      }
+    case 'NOTE':
+      return {
+        ...(event.evidence && { evidence: event.evidence }),
+        ...(event.usage && { usage: event.usage }),
+        ...(event.reportOffset !== undefined && { reportOffset: event.reportOffset }),
+        ...(event.error && { error: event.error }),
+      }
+    case 'STOP':
+    case 'KILL':
+      return ending
+    case 'CLEANED':
+      return {}
+    default:
+      // A delay or the start of the actor: what it did stands in the context.
+      return { ...activity, ...ending, ...failed }
+  }
+}
+
+/** The grace that follows a rung's signal, while the life still stands on that rung. */
+function graceNow(context: LifeContext, signal: NodeJS.Signals): Partial<Evidence> {
+  const rung = currentRung(context.ladder)
+  return rung?.signal === signal && !context.forced ? { waitMs: rung.waitMs } : {}
+}
