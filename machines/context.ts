@@ -24,8 +24,8 @@ export interface LifePolicy {
   readonly stallGraceMs: number
   readonly rungs: readonly Rung[]
   readonly killWaitMs: number
-  /** Bounds all clean-up hooks together; 0: there are none. */
-  readonly cleanupLimitMs: number
+  /** Bounds all clean-up hooks together; `null`: there are none. */
+  readonly cleanupLimitMs: number | null
   readonly exitCodes: readonly number[]
 }
 
@@ -107,4 +107,4 @@ export function contextOf({ adopt, ...input }: LifeInput): LifeContext {
 
 /** Whether `reaping` has nothing to run at its end. */
 export const nothingToClean = (context: LifeContext): boolean =>
-  !context.cleanup || context.policy.cleanupLimitMs === 0
+  !context.cleanup || context.policy.cleanupLimitMs === null

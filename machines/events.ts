@@ -22,6 +22,20 @@ export type EndState =
 export type AgentState = LiveState | 'restarting' | EndState
 
 export const END_STATES: readonly EndState[] = ['killed', 'crashed', 'completed']
+/** Every state, in the order of a life. */
+export const STATES = [
+  'spawning',
+  'pre_starting',
+  'running',
+  'stalling',
+  'terminating',
+  'reaping',
+  'restarting',
+  'killed',
+  'crashed',
+  'completed',
+] as const satisfies readonly AgentState[]
+
 export const isEnd = (state: AgentState | null): state is EndState => END_STATES.includes(state as EndState)
 
 /** What an agent may wait for without being taken for stalled. */

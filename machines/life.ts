@@ -46,7 +46,7 @@ export const life = setup({
     rungWait: ({ context }) => clamp(remainingMs(context.ladder, context.now())),
     killWait: ({ context }) => clamp(context.policy.killWaitMs),
     sweepLimit: ({ context }) => clamp(context.policy.killWaitMs + SWEEP_SLACK_MS),
-    cleanupLimit: ({ context }) => clamp(context.policy.cleanupLimitMs + SWEEP_SLACK_MS),
+    cleanupLimit: ({ context }) => clamp((context.policy.cleanupLimitMs ?? 0) + SWEEP_SLACK_MS),
   },
 
   guards: {

@@ -26,12 +26,16 @@ export class Deferred<T> {
   }
 }
 
-/** `true` when the promise settled in time, `false` when the time ran out. A rejection is passed on. */
+/**
+ * `true` when the promise settled in time, `false` when the time ran out. A rejection is passed on. It holds the event
+ * loop meanwhile: someone awaits it, and the clock's own timers do not.
+ */
 export async function within(
   promise: Promise<unknown>,
   limitMs: number,
   clock: { setTimeout(fn: () => void, ms: number): unknown; clearTimeout(timer: unknown): void },
 ): Promise<boolean> {
+  const hold = setInterval(() => {}, 2 ** 30)
   let timer: unknown
   const late = new Promise<false>((resolve) => {
     timer = clock.setTimeout(() => resolve(false), limitMs)
@@ -40,5 +44,6 @@ export async function within(
     return await Promise.race([promise.then(() => true as const), late])
   } finally {
     clock.clearTimeout(timer)
+    clearInterval(hold)
   }
 }

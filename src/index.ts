@@ -16,6 +16,7 @@ export type {
 } from '../machines/events.ts'
 export type { Agent } from './agent.ts'
 export { type Clock, SteppingClock } from './clock.ts'
+export type { Selection } from './ending.ts'
 export { ERRORS, type ErrorCode, ReeveError } from './errors.ts'
 export type { KillOptions, KillResult, KillStalledOptions, KillStalledResult, StopOptions } from './kill.ts'
 export type { SupervisorEvents, Warning } from './listeners.ts'
@@ -25,11 +26,11 @@ export { type MemoryRegistryOptions, memoryRegistry } from './registry/memory.ts
 export { type AgentRecord, fold, matches, type RecordFilter } from './registry/record.ts'
 export type { Registry, RegistrySink } from './registry/registry.ts'
 export type { StopSupervisorOptions, StopSupervisorResult } from './shutdown.ts'
-export { type AgentDefaults, type AgentSpec, type CleanupHook, DEFAULTS, type Duration } from './spec.ts'
+export { type AgentDefaults, type AgentSpec, type CleanupHook, DEFAULTS } from './spec.ts'
 export { stopOnSignals } from './stop-on-signals.ts'
+export type { Duration } from './strict.ts'
 export {
   createSupervisor,
   type LogOptions,
-  type Selection,
   type Supervisor,
 } from './supervisor.ts'

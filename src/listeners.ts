@@ -26,12 +26,12 @@ export interface SupervisorEvents {
 /** What an agent's own `on` tells. */
 export type AgentEvents = Pick<SupervisorEvents, 'transition' | 'note' | 'stalled'>
 
-type Fn = (payload: never) => void
+type Fn = (payload: never) => unknown
 
 export class Listeners {
   readonly #byEvent = new Map<string, Set<Fn>>()
 
-  on<E extends keyof SupervisorEvents>(event: E, fn: (payload: SupervisorEvents[E]) => void): () => void {
+  on<E extends keyof SupervisorEvents>(event: E, fn: (payload: SupervisorEvents[E]) => unknown): () => void {
     const own = this.#byEvent.get(event) ?? new Set()
     this.#byEvent.set(event, own)
     // A wrapper of its own, so that one function registered twice is called twice and taken out once.
@@ -43,7 +43,9 @@ export class Listeners {
   emit<E extends keyof SupervisorEvents>(event: E, payload: SupervisorEvents[E]): void {
     for (const listener of [...(this.#byEvent.get(event) ?? [])]) {
       try {
-        listener(payload as never)
+        // An async listener's failure is one as well.
+        const result = listener(payload as never)
+        if (result instanceof Promise) result.catch((cause: unknown) => this.#listenerFailed(event, cause))
       } catch (cause) {
         this.#listenerFailed(event, cause)
       }

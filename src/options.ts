@@ -1,9 +1,11 @@
 /** What `createSupervisor` takes: one strict schema, as for a spec. */
 import type { InspectionEvent, Observer } from 'xstate'
 import { z } from 'zod'
+import { STATES } from '../machines/events.ts'
 import type { Clock } from './clock.ts'
 import type { Registry, RegistrySink } from './registry/registry.ts'
-import type { AgentDefaults } from './spec.ts'
+import { type AgentDefaults } from './spec.ts'
+import { duration } from './strict.ts'
 
 const methods = <T>(names: readonly string[], what: string) =>
   z.custom<T>(
@@ -73,3 +75,51 @@ export interface SupervisorOptions {
   inspect?: Observer<InspectionEvent> | ((event: InspectionEvent) => void) | undefined
   clock?: Clock | undefined
 }
+
+const text = z.string().min(1)
+const count = z.number().int().min(0)
+
+/** What stop, kill and restart of an agent take. */
+export const stopOptionsSchema = z.strictObject({
+  grace: duration.optional(),
+  reason: text.optional(),
+  by: text.optional(),
+  cleanup: z.boolean().optional(),
+})
+export const killOptionsSchema = stopOptionsSchema.omit({ grace: true })
+
+const SELECTION = 'must be {task: text} or {all: true}, and nothing beside it'
+/** Which agents. Nothing that could mean "all" by mistake is taken for it. */
+export const selectionSchema = z.union(
+  [z.strictObject({ task: text }), z.strictObject({ all: z.literal(true, SELECTION) })],
+  SELECTION,
+)
+
+export const stopSupervisorSchema = z.strictObject({ timeout: duration.optional(), by: text.optional() })
+
+export const filterSchema = z.strictObject({
+  id: text.optional(),
+  name: text.optional(),
+  state: z.union([z.enum(STATES), z.array(z.enum(STATES))]).optional(),
+  group: text.optional(),
+  lane: text.optional(),
+  task: text.optional(),
+  spawner: text.optional(),
+  labels: z.record(z.string(), z.string()).optional(),
+})
+
+export const killStalledSchema = z.strictObject({
+  heartbeatTimeout: duration.optional(),
+  grace: duration.optional(),
+  force: z.boolean().optional(),
+  cleanup: z.boolean().optional(),
+  filter: filterSchema.optional(),
+})
+
+export const logOptionsSchema = z.strictObject({
+  since: z.union([count, z.enum(['start', 'end'])], 'must be a byte offset, "start" or "end"').optional(),
+  follow: z.boolean().optional(),
+})
+
+export const removeOptionsSchema = z.strictObject({ history: z.boolean().optional() })
+export const entriesOptionsSchema = z.strictObject({ since: count.optional() })

@@ -11,9 +11,8 @@ import {
   type CleanupHook,
   DEFAULTS,
   defaultsSchema,
-  durationMs,
-  parseStrictly,
 } from './spec.ts'
+import { durationMs, parseStrictly } from './strict.ts'
 
 export type Readiness = 'spawned' | 'report' | { readonly line: RegExp | string }
 
@@ -121,7 +120,7 @@ export function planOf(spec: AgentSpec, defaults: AgentDefaults, cwd: string): A
         waitMs: durationMs(wait, 'stop.wait'),
       })),
       killWaitMs: durationMs(whole.killWait ?? 0, 'killWait'),
-      cleanupLimitMs: cleanup.length * cleanupTimeoutMs,
+      cleanupLimitMs: cleanup.length === 0 ? null : cleanup.length * cleanupTimeoutMs,
       exitCodes: whole.exitCodes ?? [],
     },
     restart: {

@@ -3,35 +3,21 @@
  * an entry here, and what follows from it for the outside follows here.
  */
 import os from 'node:os'
-import { type ActorRefFrom, createActor } from 'xstate'
+import { type ActorRefFrom, createActor, type InspectionEvent } from 'xstate'
 import { agentMachine } from '../machines/agent.ts'
 import { childrenLogic } from '../machines/children.ts'
 import { effectActions } from '../machines/effects.ts'
-import {
-  type Entry,
-  type EntryDraft,
-  type Evidence,
-  isEnd,
-  isNote,
-  type LifeAddress,
-  type LifeAnswer,
-  lifeKey,
-} from '../machines/events.ts'
+import { type Entry, type EntryDraft, isEnd, isNote, type LifeAddress } from '../machines/events.ts'
 import { type SupervisorEvent, supervisorMachine } from '../machines/supervisor.ts'
 import { type Clock, timestamp } from './clock.ts'
 import { lifeEffects } from './effects.ts'
 import { messageOf, ReeveError } from './errors.ts'
-import { Deadlines, type Look } from './health/deadlines.ts'
-import { awaitLine } from './health/readiness.ts'
-import { activityOf, type Report } from './health/report.ts'
-import { Reports } from './health/reports.ts'
 import { type Home, inputOf, logFileOf } from './home.ts'
 import { killResult } from './kill.ts'
 import { Listeners } from './listeners.ts'
 import type { SupervisorOptions } from './options.ts'
 import type { AgentPlan } from './plan.ts'
 import type { Launcher, LauncherAnswer } from './process/launcher.ts'
-import { logLook, readLog } from './process/logs.ts'
 import { startLauncher } from './process/start-launcher.ts'
 import { EntryLog } from './registry/entries.ts'
 import { Journal } from './registry/journal.ts'
@@ -39,6 +25,7 @@ import { type AgentRecord, fold } from './registry/record.ts'
 import type { Registry } from './registry/registry.ts'
 import { useIndexedScheduler } from './scheduler.ts'
 import { Seat } from './seat.ts'
+import { Vigil } from './vigil.ts'
 
 /** How many agents that have ended can still be asked for by their handle, the newest of them. */
 const ENDED_KEPT = 10_000
@@ -60,8 +47,7 @@ export class Runtime {
   readonly listeners = new Listeners()
   readonly log = new EntryLog()
   readonly journal: Journal
-  readonly reports: Reports
-  readonly deadlines: Deadlines
+  readonly vigil: Vigil
   launcher!: Launcher
   root!: ActorRefFrom<typeof supervisorMachine>
   /** Every agent known, by id; and those that have not ended, by name. */
@@ -80,22 +66,13 @@ export class Runtime {
     this.journal = new Journal(registry, given.sinks ?? [], clock, (failure) =>
       this.listeners.sinkFailed(failure),
     )
-    this.reports = new Reports({
+    this.vigil = new Vigil({
       dir: home.reports,
       clock,
-      onReport: (life, report, offset) => this.#reported(life, report, offset),
-      onRejected: (life, cause) =>
-        this.send({ type: 'NOTE', ...life, event: 'report_rejected', evidence: { rejected: cause } }),
-      onTrouble: (message, cause) => this.listeners.warn({ code: 'internal', message, cause }),
-    })
-    this.deadlines = new Deadlines({
-      clock,
-      look: (lives) => this.#look(lives),
-      stalled: (life, evidence) => this.send({ type: 'STALLED', ...life, evidence }),
-      resumed: (life, evidence) => this.send({ type: 'HEARTBEAT', ...life, evidence }),
-      expiring: (agentId, elapsedMs) => this.#expiring(agentId, elapsedMs),
-      expired: (agentId) => this.#expired(agentId),
-      onTrouble: (message, cause) => this.listeners.warn({ code: 'internal', message, cause }),
+      seatOf: (agentId) => this.seats.get(agentId),
+      send: (event) => this.send(event),
+      warn: (warning) => this.listeners.warn(warning),
+      launcher: () => this.launcher,
     })
   }
 
@@ -118,7 +95,7 @@ export class Runtime {
       home,
       clock,
       launcher: this.launcher,
-      reports: this.reports,
+      reports: this.vigil.reports,
       seatOf: (agentId) => this.seats.get(agentId),
       answer: (answer) => this.send(answer),
     })
@@ -137,7 +114,7 @@ export class Runtime {
       actions: {
         stampHeartbeat: ({ event }) => {
           const seat = 'agentId' in event ? this.seats.get(event.agentId) : undefined
-          if (seat) this.deadlines.beat(lifeKey(seat.life))
+          if (seat) this.vigil.beat(seat.life)
         },
       },
     })
@@ -154,12 +131,24 @@ export class Runtime {
       id: supervisorId,
       clock,
       input: { ports },
-      ...(this.#inspect && { inspect: this.#inspect }),
+      ...(this.#inspect && { inspect: this.#contained(this.#inspect) }),
     })
     useIndexedScheduler(this.root, clock)
     this.root.on('transition', ({ entry, ended }) => this.#told(entry, ended))
     this.root.on('note', ({ entry, ended }) => this.#told(entry, ended))
     this.root.start()
+  }
+
+  /** An inspector that throws would throw into the middle of whatever it watches. */
+  #contained(inspect: NonNullable<SupervisorOptions['inspect']>): (event: InspectionEvent) => void {
+    return (event) => {
+      try {
+        if (typeof inspect === 'function') inspect(event)
+        else inspect.next?.(event)
+      } catch (cause) {
+        this.listeners.warn({ code: 'internal', message: `inspect threw: ${messageOf(cause)}`, cause })
+      }
+    }
   }
 
   /** To the root actor, which outlives every agent and is gone when the supervisor is. */
@@ -180,7 +169,35 @@ export class Runtime {
     this.byName.set(seat.plan.name, seat)
     this.#ended.delete(seat)
     this.#hold ??= setInterval(() => {}, 2 ** 30)
-    if (seat.plan.ttlMs !== null) this.deadlines.lifetime(seat.plan.id, seat.plan.ttlMs)
+    this.vigil.begin(seat)
+  }
+
+  /** The machines take over. */
+  begin(seat: Seat, incarnation: number): void {
+    const { id: agentId, name, life, restart } = seat.plan
+    const from = incarnation === 1 ? null : seat.record.state
+    this.send({ type: 'SPAWN', child: { agentId, name, life, restart, incarnation, from } })
+  }
+
+  /** A name resolves to the agent that has not ended, else to the newest that has. */
+  find(idOrName: string): Seat | undefined {
+    const known = this.seats.get(idOrName) ?? this.byName.get(idOrName)
+    return known ?? [...this.seats.values()].reverse().find((seat) => seat.plan.name === idOrName)
+  }
+
+  /** The record with what is only in memory between two entries. */
+  recordOf(seat: Seat): AgentRecord {
+    const lastHeartbeatAt = this.lastHeartbeatAt(seat.life)
+    return lastHeartbeatAt === undefined ? seat.record : { ...seat.record, lastHeartbeatAt }
+  }
+
+  /** @throws ReeveError `name_taken` */
+  refuseTakenName(name: string): void {
+    const holder = this.byName.get(name)
+    if (!holder) return
+    const { record } = holder
+    const message = `name: ${JSON.stringify(name)} is held by agent ${record.id} (${record.state}). Stop it, or choose another name.`
+    throw new ReeveError('name_taken', message, { field: 'name', agentId: record.id })
   }
 
   forget(seat: Seat): void {
@@ -190,13 +207,8 @@ export class Runtime {
 
   /** When it last gave a sign of life, as a date; `undefined` when it was never watched. */
   lastHeartbeatAt(life: LifeAddress): string | undefined {
-    const silentMs = this.deadlines.silentMs(lifeKey(life))
+    const silentMs = this.vigil.silentMs(life)
     return silentMs === undefined ? undefined : new Date(this.clock.wallNow() - silentMs).toISOString()
-  }
-
-  /** Counts a report from within this process as one from the agent's own file. */
-  report(life: LifeAddress, report: Report): void {
-    this.#heard(life, report, undefined)
   }
 
   /** The supervisor stops waiting for it: whoever waits is told that it was not ended. */
@@ -262,25 +274,25 @@ export class Runtime {
       case 'pre_starting':
         seat.lifePid = draft.process?.pid ?? null
         seat.lastPid = seat.lifePid
-        this.#awaitReadiness(seat, life)
+        this.vigil.awaitReadiness(seat, life)
         return
       case 'running':
         seat.stopReadiness?.()
-        if (entry.from === 'stalling') this.deadlines.revived(life)
-        else if (seat.plan.heartbeat) this.deadlines.watch(life, seat.plan.heartbeat)
+        if (entry.from === 'stalling') this.vigil.revived(life)
+        else this.vigil.watch(seat, life)
         return
       case 'terminating':
       case 'reaping':
         if (seat.lifePid === null && draft.process) seat.lifePid = seat.lastPid = draft.process.pid
         seat.stopReadiness?.()
-        this.deadlines.forget(life)
+        this.vigil.forget(life)
         return
       case 'killed':
       case 'crashed':
       case 'completed':
         seat.input?.close()
         seat.input = undefined
-        void this.reports.end(life)
+        void this.vigil.reports.end(life)
         this.launcher.release(life)
         return
       case 'spawning':
@@ -322,7 +334,7 @@ export class Runtime {
   #release(seat: Seat): void {
     seat.ended = true
     this.byName.delete(seat.plan.name)
-    this.deadlines.forgetLifetime(seat.plan.id)
+    this.vigil.end(seat)
     this.#ended.add(seat)
     for (const oldest of this.#ended) {
       if (this.#ended.size <= ENDED_KEPT) break
@@ -344,104 +356,8 @@ export class Runtime {
 
   #answered(answer: LauncherAnswer): void {
     // What an agent said before it exited is said before its exit.
-    if (answer.type === 'EXITED') this.reports.drain(answer)
+    if (answer.type === 'EXITED') this.vigil.reports.drain(answer)
     this.send(answer)
-  }
-
-  #reported(life: LifeAddress, report: Report, offset: number): void {
-    this.#heard(life, report, offset)
-  }
-
-  #heard(life: LifeAddress, report: Report, reportOffset: number | undefined): void {
-    const seat = this.seats.get(life.agentId)
-    if (!seat || seat.ended || seat.record.incarnation !== life.incarnation) return
-    const answer = (event: LifeAnswer) => this.send(event)
-    const activity = activityOf(report)
-    if (activity) {
-      if (this.#counts(seat, reportOffset)) this.deadlines.activity(life, activity)
-      answer({ type: 'ACTIVITY', ...life, activity })
-      return
-    }
-    if (this.#counts(seat, reportOffset) && this.deadlines.beat(lifeKey(life)).stalled)
-      answer({ type: 'HEARTBEAT', ...life })
-    switch (report.type) {
-      case 'ready':
-        if (seat.plan.ready === 'report') answer({ type: 'READY', ...life, evidence: { ready: 'report' } })
-        return
-      case 'usage': {
-        const { turns = 0, tokens = 0, usd = 0 } = report
-        const sums = seat.usage
-        seat.usage = { turns: sums.turns + turns, tokens: sums.tokens + tokens, usd: sums.usd + usd }
-        const offset = reportOffset === undefined ? {} : { reportOffset }
-        answer({ type: 'NOTE', ...life, event: 'usage', usage: seat.usage, ...offset })
-        return
-      }
-      case 'result':
-        answer({ type: 'NOTE', ...life, event: 'result', evidence: { said: report.value } })
-        return
-      case 'stopping':
-        answer({ type: 'NOTE', ...life, event: 'stopping', evidence: { said: report.message ?? null } })
-        return
-    }
-  }
-
-  /** A call from within this process always counts; a report file only where `heartbeat.sources` has it. */
-  #counts(seat: Seat, reportOffset: number | undefined): boolean {
-    return reportOffset === undefined || (seat.plan.heartbeat?.sources.includes('report') ?? false)
-  }
-
-  #awaitReadiness(seat: Seat, life: LifeAddress): void {
-    const { ready } = seat.plan
-    if (typeof ready === 'string') return
-    const over = () => seat.ended || seat.record.incarnation !== life.incarnation
-    seat.stopReadiness = awaitLine({
-      lines: readLog(seat.logFile, { from: seat.logOffset, follow: true, until: over, clock: this.clock }),
-      pattern: ready.line,
-      found: (line) => this.send({ type: 'READY', ...life, evidence: { ready: line } }),
-      failed: (cause) =>
-        this.listeners.warn({
-          code: 'internal',
-          message: `the log of ${seat.plan.name} cannot be read for its ready line: ${messageOf(cause)}`,
-          agentId: life.agentId,
-          cause,
-        }),
-    })
-  }
-
-  /** Everything that can be seen of these lives: what they reported meanwhile, their logs, their trees. */
-  async #look(lives: readonly LifeAddress[]): Promise<Look[]> {
-    for (const life of lives) this.reports.drain(life)
-    const logs = Promise.all(
-      lives.map((life) => {
-        const seat = this.seats.get(life.agentId)
-        return seat ? logLook(seat.logFile, this.clock) : undefined
-      }),
-    )
-    const usage = new Map((await this.launcher.usage(lives)).map((each) => [lifeKey(each), each]))
-    return (await logs).map((log, i) => {
-      const life = lives[i] as LifeAddress
-      const tree = usage.get(lifeKey(life))
-      return {
-        life,
-        logSize: log?.size,
-        logAgeMs: log?.ageMs,
-        cpuMs: tree?.cpuMs,
-        processes: tree?.processes,
-      }
-    })
-  }
-
-  #expiring(agentId: string, elapsedMs: number): void {
-    const seat = this.seats.get(agentId)
-    if (!seat) return
-    const evidence: Evidence = { elapsedMs, limitMs: seat.plan.ttlMs ?? 0 }
-    this.send({ type: 'NOTE', ...seat.life, event: 'budget_warning', evidence })
-  }
-
-  #expired(agentId: string): void {
-    const limitMs = this.seats.get(agentId)?.plan.ttlMs ?? 0
-    const reason = { kind: 'ttl', by: 'supervisor', message: `its ttl of ${limitMs} ms is over` } as const
-    this.send({ type: 'STOP', agentId, reason })
   }
 
   /** The FIFO of the present life's stdin, for whoever opens it. */

@@ -50,6 +50,20 @@ export class Seat {
     return { agentId: this.plan.id, incarnation: this.record.incarnation }
   }
 
+  /** Adds what a `usage` report says. */
+  use({
+    turns = 0,
+    tokens = 0,
+    usd = 0,
+  }: {
+    turns?: number | undefined
+    tokens?: number | undefined
+    usd?: number | undefined
+  }): void {
+    const sums = this.usage
+    this.usage = { turns: sums.turns + turns, tokens: sums.tokens + tokens, usd: sums.usd + usd }
+  }
+
   /** A new life: nothing of the old one's process may be taken for its own. */
   beginLife(): void {
     this.marker = randomBytes(16).toString('hex')

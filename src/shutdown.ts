@@ -3,7 +3,7 @@ import type { Reason } from '../machines/events.ts'
 import { within } from './deferred.ts'
 import { leaveHome } from './home.ts'
 import type { Runtime } from './runtime.ts'
-import { type Duration, durationMs } from './spec.ts'
+import { type Duration, durationMs } from './strict.ts'
 
 export interface StopSupervisorOptions {
   /** Everything is over by then: what still lives is killed before, and named if it survives. Default `30s`. */
@@ -46,11 +46,11 @@ export async function shutDown(
 
   const left = seats.filter((seat) => !seat.ended)
   for (const seat of left) runtime.abandon(seat)
-  runtime.deadlines.close()
+  runtime.vigil.close()
   const committed = await within(journal.flushed(), leftMs(), clock)
   await within(journal.close(), leftMs(), clock)
   await runtime.launcher.close(leftMs())
-  runtime.reports.close()
+  runtime.vigil.reports.close()
   runtime.log.close()
   leaveHome(runtime.home)
   runtime.letGo()

@@ -3,48 +3,12 @@
  * README. A field that is unknown, or not built yet, is refused and never ignored.
  */
 import os from 'node:os'
-import ms from 'ms'
 import { z } from 'zod'
-import { ReeveError } from './errors.ts'
 import type { AgentRecord } from './registry/record.ts'
+import { duration, NOT_BUILT, notBuilt, positive, shown } from './strict.ts'
 
 const MAX_TEXT = 256
 const MAX_RUNGS = 16
-const HOW_TO_SAY_TIME = 'Write a number of milliseconds, or text like "90s", "15m", "2h".'
-
-const shown = (value: unknown): string => {
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(JSON.stringify(value) ?? value)
-  return text.length > 80 ? `${text.slice(0, 79)}…` : text
-}
-
-function parseDuration(value: string | number): number {
-  if (typeof value === 'number') return value
-  const parsed = value.trim() === '' || value.length > 100 ? Number.NaN : ms(value as ms.StringValue)
-  return typeof parsed === 'number' ? parsed : Number.NaN
-}
-
-const isDuration = (value: string | number): boolean => {
-  const parsed = parseDuration(value)
-  return Number.isFinite(parsed) && parsed >= 0
-}
-
-/** A time span at the door: milliseconds, or text that `ms` understands. Never negative. Inside it is `…Ms`. */
-export type Duration = number | string
-
-const notADuration = (issue: { input?: unknown }) =>
-  `${shown(issue.input)} is not a duration. ${HOW_TO_SAY_TIME}`
-
-const duration = z
-  .union([z.number(), z.string()], { error: notADuration })
-  .refine(isDuration, { error: notADuration })
-
-/** Reads a duration that has passed the schema, or one given to a method; `field` names it in the error. */
-export function durationMs(value: Duration, field: string): number {
-  if ((typeof value === 'number' || typeof value === 'string') && isDuration(value))
-    return parseDuration(value)
-  throw new ReeveError('invalid_spec', `${field}: ${notADuration({ input: value })}`, { field })
-}
-
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
 const plainText = (max: number) =>
   z
@@ -65,10 +29,6 @@ const signalName = z
       `${issue.input} is no rung: SIGKILL always follows the last one by itself, SIGSTOP ends nothing.`,
   })
 
-/** A field that is in the design and not in this version. */
-const notBuilt = (what: string) =>
-  z.undefined({ error: () => `${what} is not built yet. Leave it out.` }).optional()
-
 const rung = z.strictObject({
   signal: signalName,
   wait: duration,
@@ -79,9 +39,9 @@ const rung = z.strictObject({
 
 const readyObject = z
   .strictObject({
-    report: z.literal(true).optional(),
+    report: z.literal(true, 'must be true, or left out').optional(),
     line: z.union([z.string().min(1), z.instanceof(RegExp)], 'must be a RegExp or a text').optional(),
-    timeout: duration.optional(),
+    timeout: positive.optional(),
     port: notBuilt('Readiness by port'),
     http: notBuilt('Readiness by HTTP'),
     exec: notBuilt('Readiness by exec'),
@@ -94,7 +54,7 @@ const SOURCES = ['report', 'output', 'cpu'] as const
 const POLICIES = ['permanent', 'transient', 'temporary'] as const
 
 const heartbeatObject = z.strictObject({
-  timeout: duration.optional(),
+  timeout: positive.optional(),
   grace: duration.optional(),
   sources: z.array(z.enum(SOURCES)).optional(),
   onStall: z.enum(['report', 'terminate']).optional(),
@@ -111,13 +71,13 @@ const backoff = z.strictObject({
 
 const intensity = z.strictObject({
   restarts: z.number().int().min(0).max(1000).optional(),
-  within: duration.optional(),
+  within: positive.optional(),
 })
 
 const restartObject = z.strictObject({
   policy: z.enum(POLICIES).optional(),
   backoff: backoff.optional(),
-  intensity: z.union([z.literal(false), intensity]).optional(),
+  intensity: z.union([z.literal(false), intensity], 'must be false, or {restarts, within}').optional(),
 })
 
 const exitCode = z.number().int().min(0).max(255)
@@ -125,7 +85,7 @@ const exitCode = z.number().int().min(0).max(255)
 const cleanupHook = z.custom<(agent: unknown) => unknown>((hook) => typeof hook === 'function', {
   error: (issue) =>
     typeof issue.input === 'object'
-      ? 'Clean-up by a command is not built yet. Give a function.'
+      ? `Clean-up by a command ${NOT_BUILT}. Give a function.`
       : `${shown(issue.input)} is not a function`,
 })
 
@@ -157,20 +117,22 @@ export const agentSpecSchema = z.strictObject({
           error: (issue) =>
             `${shown(issue.input)} cannot be set: a name is not empty, holds no "=" and no NUL, and REEVE_* are Reeve's own`,
         }),
-      z.union([z.string().refine(noNul, 'must hold no NUL'), z.null()]),
+      z
+        .union([z.string(), z.null()], 'must be a text, or null to take it away')
+        .refine((value) => value === null || noNul(value), 'must hold no NUL'),
     )
     .optional()
     .meta({
       description: 'laid over the environment that the supervisor began with; `null` takes a variable away',
     }),
   ready: z
-    .union([z.literal('spawned'), readyObject])
+    .union([z.literal('spawned'), readyObject], 'must be "spawned", {report: true} or {line: RegExp or text}')
     .optional()
     .meta({
       description:
         '`"spawned"`, or `{report: true}`, `{line: RegExp or text}`, with `timeout`; then the ladder',
     }),
-  spawnTimeout: duration.optional().meta({ description: 'no process by then: `crashed`, `spawn_failed`' }),
+  spawnTimeout: positive.optional().meta({ description: 'no process by then: `crashed`, `spawn_failed`' }),
   heartbeat: z
     .union([z.literal(false), heartbeatObject])
     .optional()
@@ -182,7 +144,7 @@ export const agentSpecSchema = z.strictObject({
     description:
       'the stop ladder: rungs `{signal, wait}`. SIGCONT follows every signal; SIGKILL to the whole tree is always last',
   }),
-  killWait: duration
+  killWait: positive
     .optional()
     .meta({ description: 'still there this long after SIGKILL: `kill_failed`, and again' }),
   restart: z
@@ -194,8 +156,7 @@ export const agentSpecSchema = z.strictObject({
     }),
   exitCodes: z.array(exitCode).optional().meta({ description: 'which exits are `completed`' }),
   noRetry: z.array(exitCode).optional().meta({ description: 'exit codes after which no restart follows' }),
-  ttl: duration
-    .refine((value) => parseDuration(value) > 0, { error: 'must be more than 0. Leave it out for no limit.' })
+  ttl: positive
     .optional()
     .meta({ description: 'over all lives of the agent; a note at 0.8 of it, at 1 the ladder' }),
   task: plainText(MAX_TEXT).optional().meta({ description: 'a label: the task it works on' }),
@@ -217,7 +178,7 @@ export const agentSpecSchema = z.strictObject({
     description:
       'functions, run one after another in `reaping` with the record; a failing one is `cleanup_failed` and stops no other',
   }),
-  cleanupTimeout: duration.optional().meta({ description: 'for each hook' }),
+  cleanupTimeout: positive.optional().meta({ description: 'for each hook' }),
   onSupervisorDeath: z
     .literal('end', { error: () => 'only "end" is built yet: agents end with their supervisor' })
     .optional()
@@ -275,45 +236,3 @@ export const DEFAULTS = freeze({
   onSupervisorDeath: 'end',
   detachOk: false,
 } as const)
-
-interface Issue {
-  readonly code?: string
-  readonly path: readonly PropertyKey[]
-  readonly message: string
-  readonly keys?: readonly string[]
-  readonly errors?: readonly (readonly Issue[])[]
-}
-
-/** Of a union's branches, the one that came furthest is what the caller meant. */
-function innermost(issue: Issue): Issue {
-  if (issue.code !== 'invalid_union' || !issue.errors?.length) return issue
-  const depth = (branch: readonly Issue[]) =>
-    Math.max(...branch.map((each) => each.path.length + (each.code === 'unrecognized_keys' ? 1 : 0)))
-  const best = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0]?.[0]
-  if (!best || (best.path.length === 0 && best.code === 'invalid_type')) return issue
-  return innermost({ ...best, path: [...issue.path, ...best.path] })
-}
-
-/** Validates against a schema; the error names the field, the value and the way out. */
-export function parseStrictly<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
-  const result = schema.safeParse(value, { reportInput: true })
-  if (result.success) return result.data
-  const issue = innermost(result.error.issues[0] as Issue)
-  const path = issue.path.join('.')
-  if (issue.code === 'unrecognized_keys') {
-    const field = [...issue.path, issue.keys?.[0] ?? ''].join('.')
-    throw new ReeveError('invalid_spec', `${field}: no such field in ${path === '' ? what : path}.`, {
-      field,
-    })
-  }
-  const given = issue.path.reduce<unknown>(
-    (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
-    value,
-  )
-  const message = issue.message.includes(shown(given))
-    ? issue.message
-    : `${issue.message} (given: ${shown(given)})`
-  throw new ReeveError('invalid_spec', path === '' ? `${what}: ${message}` : `${path}: ${message}`, {
-    field: path === '' ? what : path,
-  })
-}

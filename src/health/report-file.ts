@@ -5,9 +5,9 @@
  * It is held open, so that its inode cannot be given to another file unnoticed. `offset` always stands at the
  * beginning of a line (or within one that is being skipped): half a line is simply read again when more is there.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs'
+import { closeSync, fstatSync, lstatSync, readSync, type Stats } from 'node:fs'
 import type { LifeAddress } from '../../machines/events.ts'
-import { errnoOf } from '../errors.ts'
+import { type Identity, identityOf, isSame, openOwn } from './own-file.ts'
 import { MAX_LINE_BYTES } from './report.ts'
 
 const NEWLINE = 0x0a
@@ -76,8 +76,13 @@ export class ReportFile {
   take(fd: number): void {
     const stat = fstatSync(fd)
     this.#fd = fd
-    this.#identity = { dev: stat.dev, ino: stat.ino, birthtimeMs: stat.birthtimeMs }
+    this.#identity = identityOf(stat)
     this.#mtimeMs = stat.mtimeMs
+  }
+
+  /** A line of it is being told just now. */
+  get reading(): boolean {
+    return this.#reading
   }
 
   /** Reads at most one slice, and not past `timeIsUp`. True when more can be read at once. */
@@ -219,41 +224,23 @@ export class ReportFile {
       this.#events.trouble(cause)
     }
     if (found === undefined) return this.#fd !== undefined
-    if (this.#fd === undefined || !isSame(found, this.#identity)) return true
+    if (this.#fd === undefined || this.#identity === undefined || !isSame(found, this.#identity)) return true
     this.suspect = false
     return found.size !== this.offset || found.mtimeMs !== this.#mtimeMs || found.nlink !== 1
   }
 
   #open(): number | undefined {
-    const found = lstatSync(this.path, { throwIfNoEntry: false })
-    if (found === undefined) return undefined
-    const wrong = wrongWith(found)
-    if (wrong !== undefined) {
-      this.#reject(wrong)
-      return undefined
-    }
-    let fd: number
-    try {
-      fd = openSync(this.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-    } catch (error) {
-      const errno = errnoOf(error)
-      if (errno === 'EMFILE' || errno === 'ENFILE') throw error
-      // Deleted meanwhile; else it was made into something that cannot be read.
-      if (errno !== 'ENOENT') this.#reject(errno === 'ELOOP' ? 'symbolic link' : (errno ?? 'unreadable'))
-      return undefined
-    }
-    this.#fd = fd
-    const stat = fstatSync(fd)
-    const turned = wrongWith(stat)
-    if (turned !== undefined) {
-      this.close()
-      this.#reject(turned)
+    const opened = openOwn(this.path)
+    if (opened === undefined) return undefined
+    if ('wrong' in opened) {
+      this.#reject(opened.wrong)
       return undefined
     }
     // Moved away and back, it is the same; an adopted one is taken on its word.
-    if (this.#identity !== undefined && !isSame(stat, this.#identity)) this.#restart()
-    this.#identity = { dev: stat.dev, ino: stat.ino, birthtimeMs: stat.birthtimeMs }
-    return fd
+    if (this.#identity !== undefined && !isSame(opened.stat, this.#identity)) this.#restart()
+    this.#identity = identityOf(opened.stat)
+    this.#fd = opened.fd
+    return opened.fd
   }
 
   #restart(): void {
@@ -272,20 +259,3 @@ export class ReportFile {
     return false
   }
 }
-
-/** Why a file is not to be read: only a regular one of ours with one link is. */
-function wrongWith(stat: Stats): string | undefined {
-  if (stat.isSymbolicLink()) return 'symbolic link'
-  if (stat.isFIFO()) return 'FIFO'
-  if (stat.isDirectory()) return 'directory'
-  if (!stat.isFile()) return 'not a regular file'
-  if (stat.uid !== process.getuid?.()) return 'owned by another user'
-  if (stat.nlink > 1) return 'hard link'
-  return undefined
-}
-
-/** Inode numbers are used again, birth times are not. */
-type Identity = Pick<Stats, 'dev' | 'ino' | 'birthtimeMs'>
-
-const isSame = (stat: Identity, known: Identity | undefined): boolean =>
-  stat.ino === known?.ino && stat.dev === known.dev && stat.birthtimeMs === known.birthtimeMs

@@ -235,6 +235,10 @@ export class Reports {
   #drain(file: ReportFile): boolean {
     const untilMs = this.#clock.now() + TURN_MS
     let more = true
+    if (file.reading) {
+      this.#turns.add(file)
+      return false
+    }
     for (let slices = 0; more && slices < DRAIN_SLICES && this.#clock.now() < untilMs; slices += 1)
       more = this.#slice(file, untilMs - this.#clock.now())
     if (more) this.#turns.add(file)

@@ -1,5 +1,10 @@
-/** Waits, but not for ever. */
+/** Waiting, but not for ever. None of it holds the event loop. */
 import type { Clock, Timer } from '../clock.ts'
+
+export const sleep = (clock: Clock, ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    clock.setTimeout(resolve, ms)
+  })
 
 export const LATE = Symbol('late')
 

@@ -64,11 +64,11 @@ export const openReader = (fifo: Fifo): number =>
 export function closeFifo({ path, held }: Fifo): void {
   const ours = fstatSync(held)
   closeSync(held)
-  const there = lstatSync(path, { throwIfNoEntry: false })
-  if (there === undefined || there.ino !== ours.ino || there.dev !== ours.dev) return
   try {
-    unlinkSync(path)
+    const there = lstatSync(path, { throwIfNoEntry: false })
+    if (there?.ino === ours.ino && there.dev === ours.dev) unlinkSync(path)
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error
+    // Gone with its folder, or no more ours to remove: nothing depends on it.
+    if (errnoOf(error) === undefined) throw error
   }
 }

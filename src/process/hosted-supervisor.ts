@@ -130,12 +130,22 @@ export class HostedSupervisor {
   async #end(lives: Lives): Promise<void> {
     if (this.#isEnding) return
     this.#isEnding = true
-    const escaped = await lives.endAll()
+    const escaped = await this.#endAll(lives)
     if (escaped.length > 0) this.#options.log(`could not be ended: ${escaped.join(', ')}`)
     // A supervisor that is there to hear the last word looks after its home itself.
     const isAlone = this.#connection.destroyed
     if (!isAlone) await this.#lastWord({ type: 'left', escaped })
     this.#options.leave(isAlone && this.#ephemeral)
+  }
+
+  /** Whatever goes wrong, a launcher does not stay for ever. */
+  async #endAll(lives: Lives): Promise<number[]> {
+    try {
+      return await lives.endAll()
+    } catch (error) {
+      this.#options.log(`fault while ending: ${error instanceof Error ? error.stack : messageOf(error)}`)
+      return []
+    }
   }
 
   #lastWord(reply: Reply): Promise<void> {

@@ -61,9 +61,9 @@ export function fork(order: LaunchOrder, base: Environment): Forked | Promise<Er
   try {
     stdio = openStdio(order)
   } catch (error) {
-    return Promise.resolve(
-      failed(`The log or stdin could not be opened: ${messageOf(error)}`, errnoOf(error)),
-    )
+    const errno = errnoOf(error)
+    if (errno === 'EMFILE' || errno === 'ENFILE') return explain(execution, error)
+    return Promise.resolve(failed(`The log or stdin could not be opened: ${messageOf(error)}`, errno))
   }
   try {
     const child = start(execution, stdio)

@@ -7,7 +7,7 @@ import type { LifeAddress, ProcessIdentity } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
 import { messageOf } from '../errors.ts'
 import { Connection } from './connection.ts'
-import { LATE, within } from './deadline.ts'
+import { LATE, sleep, within } from './deadline.ts'
 import { held } from './held.ts'
 import { scrubbed } from './launch.ts'
 import { failed } from './launch-errors.ts'
@@ -40,6 +40,8 @@ export class LauncherClient implements Launcher {
   #closing = false
   /** The launcher said its last word. */
   #left = false
+  /** Nobody waits any more: what still lives is the launcher's own business. */
+  #abandoned = false
   #done: () => void = () => {}
   readonly #over: Promise<void>
 
@@ -66,7 +68,8 @@ export class LauncherClient implements Launcher {
   launch(order: LaunchOrder): void {
     const line = lineOf({ type: 'launch', order })
     this.#ledger.launch(order, this.#connection !== undefined)
-    if (line.length <= MAX_LINE) this.#connection?.sendLine(line)
+    if (this.#abandoned) this.#fail(order, 'The launcher is closed: nothing is started any more.')
+    else if (line.length <= MAX_LINE) this.#connection?.sendLine(line)
     else this.#fail(order, 'The command and its environment are more than any kernel takes.', 'E2BIG')
   }
 
@@ -91,6 +94,7 @@ export class LauncherClient implements Launcher {
   }
 
   async usage(lives: readonly LifeAddress[]): Promise<readonly TreeUsage[]> {
+    if (this.#abandoned) return []
     const id = ++this.#usageId
     const asked = new Promise<readonly TreeUsage[]>((resolve) => {
       this.#usages.set(id, { lives: lives.map(addressOf), resolve })
@@ -114,6 +118,7 @@ export class LauncherClient implements Launcher {
       this.#send({ type: 'bye' })
     }
     await held(within(this.#clock, this.#over, timeoutMs))
+    this.#abandoned = true
     this.#connection?.end()
   }
 
@@ -178,6 +183,7 @@ export class LauncherClient implements Launcher {
 
   async #closed(connection: Connection): Promise<void> {
     this.#connection = undefined
+    if (this.#abandoned) return this.#done()
     if (this.#left || (this.#closing && this.#ledger.living === 0)) {
       await connection.exited
       return this.#done()
@@ -187,7 +193,7 @@ export class LauncherClient implements Launcher {
     this.#events.warning(
       `The launcher (pid ${connection.pid}) is gone; a new one takes over its ${living} lives.`,
     )
-    for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
+    for (let waitMs = FIRST_RETRY_MS; !this.#abandoned; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
       try {
         return await this.#connect()
       } catch (error) {
@@ -196,7 +202,7 @@ export class LauncherClient implements Launcher {
           error,
         )
       }
-      await new Promise<void>((resolve) => this.#clock.setTimeout(resolve, waitMs))
+      await sleep(this.#clock, waitMs)
     }
   }
 }

@@ -1,6 +1,7 @@
 /** What the launcher knows of one life, from its order to its release. */
 import { type Ladder, startLadder } from '../../machines/escalation.ts'
 import type { Exit, LifeAddress, ProcessIdentity } from '../../machines/events.ts'
+import { errnoOf } from '../errors.ts'
 import { closeFifo, type Fifo, reopenFifo } from './fifo.ts'
 import type { LifeTerms } from './launcher.ts'
 import type { Hunt } from './marker-pass.ts'
@@ -49,7 +50,12 @@ export class Life {
 
   /** The leader was there just now. */
   seenAlive(): void {
-    this.#heldUntil = ticksNow()
+    try {
+      this.#heldUntil = ticksNow()
+    } catch (error) {
+      // Out of descriptors: an earlier moment stands. Its session tells less then, its marker as much as ever.
+      if (errnoOf(error) === undefined) throw error
+    }
   }
 
   spawned(leader: ProcessIdentity, fifo: Fifo | undefined): void {

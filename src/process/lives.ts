@@ -3,29 +3,24 @@
  * is left to ask, walks every ladder by itself. The same code in the launcher's process and inline.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { climb, currentRung, isDue, remainingMs, take } from '../../machines/escalation.ts'
 import {
   type ErrorInfo,
   type Exit,
   type LifeAddress,
   lifeKey,
   type ProcessIdentity,
-  type SignalledProcess,
 } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
-import { messageOf } from '../errors.ts'
-import { within } from './deadline.ts'
+import { errnoOf, messageOf } from '../errors.ts'
 import { removeFifo } from './fifo.ts'
-import type { ProcessStat } from './identity.ts'
 import { type Environment, fork, prepare, scrubbed } from './launch.ts'
 import { failed } from './launch-errors.ts'
 import type { LauncherEvents, LaunchOrder, LifeTerms, SweepOptions, TreeUsage } from './launcher.ts'
 import { Life } from './life.ts'
-import { MarkerPass } from './marker-pass.ts'
+
 import { addressOf } from './protocol.ts'
-import { signalTree } from './signals.ts'
+import { Reaper } from './reaper.ts'
 import type { Spared } from './spared.ts'
-import { Sweep } from './sweep.ts'
 import { cpuMsOf } from './tree.ts'
 import { Watch } from './watch.ts'
 
@@ -39,8 +34,6 @@ export interface LivesOptions {
 
 /** Trees looked at before the event loop gets its turn: about a millisecond. */
 const USAGE_SLICE = 16
-/** How often a tree is walked again after SIGKILL, for what it forked in between. */
-const MAX_KILL_ROUNDS = 5
 
 const NOTHING_SEEN: Exit = { code: null, signal: null }
 
@@ -50,7 +43,7 @@ export class Lives {
   readonly #spared: Spared
   readonly #clock: Clock
   readonly #events: LauncherEvents
-  readonly #pass: MarkerPass
+  readonly #reaper: Reaper
   readonly #watch: Watch
   #closing = false
 
@@ -59,8 +52,8 @@ export class Lives {
     this.#spared = spared
     this.#clock = clock
     this.#events = events
-    this.#pass = new MarkerPass(clock)
     this.#watch = new Watch(clock, (life) => this.#exited(life, NOTHING_SEEN))
+    this.#reaper = new Reaper({ spared, clock, watch: this.#watch, warning: events.warning.bind(events) })
   }
 
   launch(order: LaunchOrder): void {
@@ -95,13 +88,13 @@ export class Lives {
     const life = this.#add(terms)
     if (life === undefined) return
     life.mayHaveTree = true
-    await this.#sweep(life, { gentle: false, killWaitMs: terms.killWaitMs }).done
+    await this.#reaper.sweep(life, { gentle: false, killWaitMs: terms.killWaitMs }).done
     this.#neverCame(life, failed('The launcher died while it was being started; what came of it was ended.'))
   }
 
   signal(address: LifeAddress, signal: NodeJS.Signals): void {
     const life = this.#get(address)
-    const signalled = life === undefined ? [] : this.#signal(life, signal)
+    const signalled = life === undefined ? [] : this.#reaper.signal(life, signal)
     life?.countRung(signal, this.#clock.now())
     this.#events.answer({ type: 'SIGNALLED', ...addressOf(address), signal, signalled })
   }
@@ -112,7 +105,7 @@ export class Lives {
       this.#events.answer({ type: 'SWEPT', ...addressOf(address), swept: [], escaped: [] })
       return
     }
-    const sweep = this.#sweep(life, options)
+    const sweep = this.#reaper.sweep(life, options)
     if (life.sweepAsked) return
     life.sweepAsked = true
     void sweep.done.then((swept) => {
@@ -126,9 +119,7 @@ export class Lives {
     for (const [i, address] of addresses.entries()) {
       if (i % USAGE_SLICE === USAGE_SLICE - 1) await nextTurn()
       const life = this.#get(address)
-      if (life?.leader === undefined) continue
-      const stats = life.tree.collect()
-      usage.push({ ...life.address, cpuMs: cpuMsOf(stats), processes: stats.length })
+      if (life?.leader !== undefined) usage.push(...this.#usageOf(life))
     }
     return usage
   }
@@ -145,6 +136,17 @@ export class Lives {
     this.#closing = true
     const escaped = await Promise.all([...this.#lives.values()].map((life) => this.#end(life)))
     return escaped.flat()
+  }
+
+  #usageOf(life: Life): TreeUsage[] {
+    try {
+      const stats = life.tree.collect()
+      return [{ ...life.address, cpuMs: cpuMsOf(stats), processes: stats.length }]
+    } catch (error) {
+      // Out of descriptors: what cannot be read is left out, as what is unknown.
+      if (errnoOf(error) === undefined) throw error
+      return []
+    }
   }
 
   #get(address: LifeAddress): Life | undefined {
@@ -202,80 +204,14 @@ export class Lives {
     if (life.released) this.#forget(life)
   }
 
-  #signal(life: Life, signal: NodeJS.Signals): SignalledProcess[] {
-    const members = life.tree.collect()
-    const signalled = this.#signalMembers(life, members, signal)
-    if (signal !== 'SIGKILL') return signalled
-    // A group dies at once; one that had left it may have forked between the look and its death.
-    const reached = new Set(signalled.map(({ pid }) => pid))
-    const strays = new Set(signalled.filter(({ where }) => where === 'own_session').map(({ pid }) => pid))
-    let from = members.filter(({ pid }) => strays.has(pid))
-    for (let round = 0; from.length > 0 && round < MAX_KILL_ROUNDS; round++) {
-      from = life.tree.descend(from).filter(({ pid }) => !reached.has(pid))
-      for (const { pid } of from) reached.add(pid)
-      if (from.length > 0) signalled.push(...this.#signalMembers(life, from, signal))
-    }
-    return signalled
-  }
-
-  #signalMembers(life: Life, members: readonly ProcessStat[], signal: NodeJS.Signals): SignalledProcess[] {
-    if (life.watched) this.#watch.hurry()
-    const { reached, denied } = signalTree(life.leader?.pid, members, signal, this.#spared)
-    if (denied.length > 0) {
-      const which = `${signal} to ${denied.join(', ')} of the agent ${life.address.agentId}`
-      this.#events.warning(`${which} was refused (EPERM): it runs as another user by now.`)
-    }
-    return [...reached]
-  }
-
-  #sweep(life: Life, options: SweepOptions): Sweep {
-    if (life.sweep !== undefined) {
-      life.sweep.hasten(options)
-      return life.sweep
-    }
-    const target = {
-      find: () => this.#find(life),
-      signal: (members: readonly ProcessStat[], signal: NodeJS.Signals) =>
-        void this.#signalMembers(life, members, signal),
-      warning: this.#events.warning.bind(this.#events),
-    }
-    const sweep = new Sweep(target, options, this.#clock)
-    life.sweep = sweep
-    void sweep.done.then(() => {
-      life.sweep = undefined
-    })
-    return sweep
-  }
-
-  /** Everything that lives of a tree: what is known, what descends from it, and what carries its marker. */
-  async #find(life: Life): Promise<ProcessStat[]> {
-    if (life.leader === undefined && !life.mayHaveTree) return []
-    life.tree.collect()
-    const carriers = await this.#pass.find(life.hunt())
-    life.tree.remember(carriers.filter((stat) => life.tree.takes(stat)))
-    return life.tree.collect()
-  }
-
   async #end(life: Life): Promise<readonly number[]> {
     this.withdraw(life.address)
     const byItself = life.phase === 'over'
-    if (life.phase === 'live') await this.#walk(life)
-    const { escaped } = await this.#sweep(life, { gentle: byItself, killWaitMs: life.terms.killWaitMs }).done
+    if (life.phase === 'live') await this.#reaper.walk(life)
+    const { escaped } = await this.#reaper.sweep(life, {
+      gentle: byItself,
+      killWaitMs: life.terms.killWaitMs,
+    }).done
     return escaped
-  }
-
-  async #walk(life: Life): Promise<void> {
-    let ladder = life.ladder(this.#clock.now())
-    for (let rung = currentRung(ladder); rung !== undefined; rung = currentRung(ladder)) {
-      if (isDue(ladder)) {
-        this.#signal(life, rung.signal)
-        ladder = take(ladder)
-      }
-      await within(this.#clock, life.over, remainingMs(ladder, this.#clock.now()))
-      if (life.phase === 'over') return
-      ladder = climb(ladder, this.#clock.now())
-    }
-    this.#signal(life, 'SIGKILL')
-    await within(this.#clock, life.over, life.terms.killWaitMs)
   }
 }

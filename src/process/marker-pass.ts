@@ -7,6 +7,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
+import { sleep } from './deadline.ts'
 import { isDead, type ProcessStat, readStat } from './identity.ts'
 import { allPids, environOf, uidOf } from './proc.ts'
 
@@ -30,6 +31,8 @@ interface Waiting {
 const SLICE = 64
 /** Listings of one pass. Each looks only at pids that the one before did not show: a fork during the pass. */
 const MAX_LISTINGS = 8
+/** The longest rest between two passes while more is waiting. */
+const MAX_REST_MS = 10
 /** An environment that reads empty is looked at again: `exec` empties it for a moment. */
 const EXEC_RETRIES = 2
 const EXEC_RETRY_MS = 3
@@ -69,12 +72,16 @@ export class MarkerPass {
       await nextTurn()
       const batch = this.#waiting
       this.#waiting = []
+      const startMs = this.#clock.now()
       try {
         await new Look(batch, this.#clock).everywhere()
         for (const waiting of batch) waiting.resolve(waiting.found)
       } catch (error) {
         for (const waiting of batch) waiting.reject(error)
       }
+      // While many end one after another, half of the time is theirs; and more of them share the next pass.
+      if (this.#waiting.length > 0)
+        await sleep(this.#clock, Math.min(this.#clock.now() - startMs, MAX_REST_MS))
     }
     this.#running = false
   }
@@ -108,7 +115,7 @@ class Look {
       empty.push(...(await this.#lookAt(fresh)))
     }
     for (let retry = 0; retry < EXEC_RETRIES && empty.length > 0; retry++) {
-      await new Promise<void>((resolve) => this.#clock.setTimeout(resolve, EXEC_RETRY_MS))
+      await sleep(this.#clock, EXEC_RETRY_MS)
       empty = await this.#lookAt(empty)
     }
   }

@@ -98,8 +98,8 @@ export const allPids = (): number[] => readdirSync('/proc').map(Number).filter(N
 
 /** Clock ticks since boot: comparable with a start time, which is at most this. */
 export function ticksNow(): number {
-  const seconds = Number.parseFloat(readFileSync('/proc/uptime', 'latin1'))
-  return Math.floor(seconds * TICKS_PER_SECOND)
+  const seconds = readBytes('/proc/uptime')?.toString('latin1') ?? ''
+  return Math.floor(Number.parseFloat(seconds) * TICKS_PER_SECOND)
 }
 
 let boot: string | undefined

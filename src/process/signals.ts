@@ -16,8 +16,15 @@ export interface TreeSignalled {
 }
 
 /** Stopped processes take no signal until they go on. SIGKILL needs none, and one that stops must not be undone. */
-const needsContinue = (signal: NodeJS.Signals): boolean =>
-  !['SIGKILL', 'SIGCONT', 'SIGSTOP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU'].includes(signal)
+const NO_CONTINUE: ReadonlySet<NodeJS.Signals> = new Set([
+  'SIGKILL',
+  'SIGCONT',
+  'SIGSTOP',
+  'SIGTSTP',
+  'SIGTTIN',
+  'SIGTTOU',
+])
+const needsContinue = (signal: NodeJS.Signals): boolean => !NO_CONTINUE.has(signal)
 
 function send(pid: number, signal: NodeJS.Signals): SignalOutcome {
   try {
@@ -31,14 +38,21 @@ function send(pid: number, signal: NodeJS.Signals): SignalOutcome {
   }
 }
 
-/** Signals exactly this process. */
+/** SIGCONT follows at once, within the same verification. */
+function sendAndContinue(pid: number, signal: NodeJS.Signals): SignalOutcome {
+  const outcome = send(pid, signal)
+  if (outcome === 'sent' && needsContinue(signal)) send(pid, 'SIGCONT')
+  return outcome
+}
+
+/** Signals exactly this process, and SIGCONT after it. */
 export function signalProcess(
   target: ProcessIdentity,
   signal: NodeJS.Signals,
   spared: Spared,
 ): SignalOutcome {
   if (spared.has(target)) return 'spared'
-  return isAlive(target) ? send(target.pid, signal) : 'gone'
+  return isAlive(target) ? sendAndContinue(target.pid, signal) : 'gone'
 }
 
 /** Signals the group of a life, known by its leader's pid, through the members that were found in it. */
@@ -49,11 +63,11 @@ function signalGroup(
   spared: Spared,
 ): SignalOutcome {
   if (group <= 1 || group === spared.ownGroup) return 'spared'
-  return members.some((member) => isAlive(identityOf(member))) ? send(-group, signal) : 'gone'
+  return members.some((member) => isAlive(identityOf(member))) ? sendAndContinue(-group, signal) : 'gone'
 }
 
 /**
- * Signals a tree: its group at once, then one by one what had left the group; SIGCONT follows.
+ * Signals a tree: its group at once, then one by one what had left the group; SIGCONT follows each.
  * `members` are the live processes of the tree, read in this moment.
  */
 export function signalTree(
@@ -78,10 +92,6 @@ export function signalTree(
     const one = signalProcess(identityOf(stray), signal, spared)
     if (one === 'sent') reached.push({ pid: stray.pid, where: 'own_session' })
     else if (one === 'denied') denied.push(stray.pid)
-  }
-  if (needsContinue(signal)) {
-    if (leader !== undefined) signalGroup(leader, inGroup, 'SIGCONT', spared)
-    for (const stray of outside) signalProcess(identityOf(stray), 'SIGCONT', spared)
   }
   return { reached, denied }
 }

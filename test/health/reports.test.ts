@@ -493,7 +493,13 @@ t.test(
     })
     const path = reports.create(coder)
     appendFileSync(reports.create(other), 'ready\n')
-    appendFileSync(path, 'beat\nidle\nusage\nstopping\nworking\n')
+    appendFileSync(
+      path,
+      `beat\nidle\nusage\nstopping\n${' '.repeat(9000)}\n`.concat(
+        `${' '.repeat(9000)}\n`.repeat(9),
+        'working\n',
+      ),
+    )
     reports.drain(coder)
     await turns()
     t.same(seen, [

@@ -1,0 +1,124 @@
+/** Ends trees: by a signal, by a sweep of what is left, or by walking a whole ladder. */
+import { climb, currentRung, isDue, remainingMs, take } from '../../machines/escalation.ts'
+import type { SignalledProcess } from '../../machines/events.ts'
+import type { Clock } from '../clock.ts'
+import { messageOf } from '../errors.ts'
+import { within } from './deadline.ts'
+import type { ProcessStat } from './identity.ts'
+import type { LauncherEvents, SweepOptions } from './launcher.ts'
+import type { Life } from './life.ts'
+import { MarkerPass } from './marker-pass.ts'
+import { signalTree } from './signals.ts'
+import type { Spared } from './spared.ts'
+import { Sweep } from './sweep.ts'
+import type { Watch } from './watch.ts'
+
+export interface ReaperOptions {
+  readonly spared: Spared
+  readonly clock: Clock
+  readonly watch: Watch
+  readonly warning: LauncherEvents['warning']
+}
+
+/** How often a tree is walked again after SIGKILL, for what it forked in between. */
+const MAX_KILL_ROUNDS = 5
+
+export class Reaper {
+  readonly #spared: Spared
+  readonly #clock: Clock
+  readonly #watch: Watch
+  readonly #warning: LauncherEvents['warning']
+  readonly #pass: MarkerPass
+
+  constructor({ spared, clock, watch, warning }: ReaperOptions) {
+    this.#spared = spared
+    this.#clock = clock
+    this.#watch = watch
+    this.#warning = warning
+    this.#pass = new MarkerPass(clock)
+  }
+
+  /**
+   * Signals the whole tree, and tells whom it reached: nobody, when nothing can be read (out of descriptors, most
+   * likely). The next rung tries again.
+   */
+  signal(life: Life, signal: NodeJS.Signals): SignalledProcess[] {
+    try {
+      return this.#signalTree(life, signal)
+    } catch (error) {
+      this.#warning(`${signal} could not be sent to ${life.address.agentId}: ${messageOf(error)}`, error)
+      return []
+    }
+  }
+
+  #signalTree(life: Life, signal: NodeJS.Signals): SignalledProcess[] {
+    const members = life.tree.collect()
+    const signalled = this.#signalMembers(life, members, signal)
+    if (signal !== 'SIGKILL') return signalled
+    // A group dies at once; one that had left it may have forked between the look and its death.
+    const reached = new Set(signalled.map(({ pid }) => pid))
+    const strays = new Set(signalled.filter(({ where }) => where === 'own_session').map(({ pid }) => pid))
+    let from = members.filter(({ pid }) => strays.has(pid))
+    for (let round = 0; from.length > 0 && round < MAX_KILL_ROUNDS; round++) {
+      from = life.tree.descend(from).filter(({ pid }) => !reached.has(pid))
+      for (const { pid } of from) reached.add(pid)
+      if (from.length > 0) signalled.push(...this.#signalMembers(life, from, signal))
+    }
+    return signalled
+  }
+
+  #signalMembers(life: Life, members: readonly ProcessStat[], signal: NodeJS.Signals): SignalledProcess[] {
+    if (life.watched) this.#watch.hurry()
+    const { reached, denied } = signalTree(life.leader?.pid, members, signal, this.#spared)
+    if (denied.length > 0) {
+      const which = `${signal} to ${denied.join(', ')} of the agent ${life.address.agentId}`
+      this.#warning(`${which} was refused (EPERM): it runs as another user by now.`)
+    }
+    return [...reached]
+  }
+
+  /** Ends what is left of a tree. While one is under way, another only hastens it. */
+  sweep(life: Life, options: SweepOptions): Sweep {
+    if (life.sweep !== undefined) {
+      life.sweep.hasten(options)
+      return life.sweep
+    }
+    const target = {
+      find: () => this.#find(life),
+      signal: (members: readonly ProcessStat[], signal: NodeJS.Signals) =>
+        void this.#signalMembers(life, members, signal),
+      warning: this.#warning,
+    }
+    const sweep = new Sweep(target, options, this.#clock)
+    life.sweep = sweep
+    void sweep.done.then(() => {
+      life.sweep = undefined
+    })
+    return sweep
+  }
+
+  /** Everything that lives of a tree: what is known, what descends from it, and what carries its marker. */
+  async #find(life: Life): Promise<ProcessStat[]> {
+    if (life.leader === undefined && !life.mayHaveTree) return []
+    life.tree.collect()
+    const carriers = await this.#pass.find(life.hunt())
+    life.tree.remember(carriers.filter((stat) => life.tree.takes(stat)))
+    return life.tree.collect()
+  }
+
+  /** Walks the ladder of a life until its leader is gone; its tree is for a sweep. */
+  async walk(life: Life): Promise<void> {
+    let ladder = life.ladder(this.#clock.now())
+    for (let rung = currentRung(ladder); rung !== undefined; rung = currentRung(ladder)) {
+      if (isDue(ladder)) {
+        this.signal(life, rung.signal)
+        ladder = take(ladder)
+      }
+      await within(this.#clock, life.over, remainingMs(ladder, this.#clock.now()))
+      if (life.phase === 'over') return
+      ladder = climb(ladder, this.#clock.now())
+    }
+    this.signal(life, 'SIGKILL')
+    await within(this.#clock, life.over, life.terms.killWaitMs)
+  }
+}

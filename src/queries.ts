@@ -1,0 +1,64 @@
+/** Asking the registry: what it has, overlaid with what memory knows better, each answer within a limit. */
+import type { Entry } from '../machines/events.ts'
+import { within } from './deferred.ts'
+import { messageOf, ReeveError } from './errors.ts'
+import { type AgentRecord, newestFirst } from './registry/record.ts'
+import type { Registry } from './registry/registry.ts'
+import type { Runtime } from './runtime.ts'
+
+/** A registry that takes longer to answer is not available. */
+const ANSWER_LIMIT_MS = 5_000
+
+export const notFound = (idOrName: string): ReeveError =>
+  new ReeveError('agent_not_found', `no agent has the id or name ${JSON.stringify(idOrName)}`)
+
+/** @throws ReeveError `registry_unavailable`, or what the registry itself says with a code */
+export async function askRegistry<T>(
+  { registry, clock }: Pick<Runtime, 'registry' | 'clock'>,
+  ask: (registry: Registry) => Promise<T>,
+): Promise<T> {
+  const answers: T[] = []
+  try {
+    const asking = ask(registry).then((answer) => answers.push(answer))
+    if (await within(asking, ANSWER_LIMIT_MS, clock)) return answers[0] as T
+  } catch (cause) {
+    if (cause instanceof ReeveError) throw cause
+    throw new ReeveError('registry_unavailable', `the registry failed: ${messageOf(cause)}`, { cause })
+  }
+  throw new ReeveError('registry_unavailable', `the registry did not answer within ${ANSWER_LIMIT_MS} ms`)
+}
+
+/** All agents known, newest first. */
+export async function allRecords(runtime: Runtime): Promise<AgentRecord[]> {
+  const stored = await askRegistry(runtime, (registry) => registry.records())
+  const byId = new Map(stored.map((record) => [record.id, record]))
+  for (const seat of runtime.seats.values()) byId.set(seat.plan.id, runtime.recordOf(seat))
+  return newestFirst([...byId.values()])
+}
+
+/** Every entry of one agent, with those that the registry has not taken yet. */
+export async function historyOf(runtime: Runtime, id: string): Promise<Entry[]> {
+  const queued = runtime.journal.queued(id)
+  const stored = await askRegistry(runtime, (registry) => registry.history(id))
+  const key = (entry: Entry) => `${entry.supervisorId}:${entry.seq}`
+  const had = new Set(stored.map(key))
+  return [...stored, ...queued.filter((entry) => !had.has(key(entry)))]
+}
+
+/** Takes an ended agent out of the registry, once that has everything of it. */
+export async function removeAgent(runtime: Runtime, id: string, history: boolean): Promise<void> {
+  const seat = runtime.find(id)
+  if (seat && !seat.ended) {
+    const message = `${seat.plan.name} is ${seat.record.state}: stop it first`
+    throw new ReeveError('agent_running', message, { agentId: seat.plan.id })
+  }
+  const agentId = seat?.plan.id ?? id
+  const known =
+    seat !== undefined || (await askRegistry(runtime, (registry) => registry.records({ id }))).length > 0
+  if (!known) throw notFound(id)
+  await askRegistry(runtime, async (registry) => {
+    await runtime.journal.committed()
+    await registry.remove(agentId, { history })
+  })
+  if (seat) runtime.forget(seat)
+}

@@ -1,0 +1,112 @@
+/** How input is held to a schema: durations at the door, and errors that name the field, the value and the way out. */
+import { inspect } from 'node:util'
+import ms from 'ms'
+import { z } from 'zod'
+import { ReeveError } from './errors.ts'
+
+const HOW_TO_SAY_TIME = 'Write a number of milliseconds, or text like "90s", "15m", "2h".'
+
+/** A value as an error shows it: on one line, and not too long. */
+export const shown = (value: unknown): string => {
+  const text =
+    typeof value === 'string'
+      ? JSON.stringify(value)
+      : inspect(value, { depth: 2, breakLength: Number.POSITIVE_INFINITY })
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text
+}
+
+function parseDuration(value: string | number): number {
+  if (typeof value === 'number') return value
+  const parsed = value.trim() === '' || value.length > 100 ? Number.NaN : ms(value as ms.StringValue)
+  return typeof parsed === 'number' ? parsed : Number.NaN
+}
+
+const isDuration = (value: string | number): boolean => {
+  const parsed = parseDuration(value)
+  return Number.isFinite(parsed) && parsed >= 0
+}
+
+/** A time span at the door: milliseconds, or text that `ms` understands. Never negative. Inside it is `…Ms`. */
+export type Duration = number | string
+
+const notADuration = (issue: { input?: unknown }) =>
+  `${shown(issue.input)} is not a duration. ${HOW_TO_SAY_TIME}`
+
+export const duration = z
+  .union([z.number(), z.string()], { error: notADuration })
+  .refine(isDuration, { error: notADuration })
+
+/** One of which 0 would make nonsense. */
+export const positive = duration.refine((value) => parseDuration(value) > 0, {
+  error: `must be more than 0. ${HOW_TO_SAY_TIME}`,
+})
+
+/** Reads a duration that has passed the schema, or one given to a method; `field` names it in the error. */
+export function durationMs(value: Duration, field: string): number {
+  if ((typeof value === 'number' || typeof value === 'string') && isDuration(value))
+    return parseDuration(value)
+  throw new ReeveError('invalid_spec', `${field}: ${notADuration({ input: value })}`, { field })
+}
+
+/** A field that is in the design and not in this version. */
+export const NOT_BUILT = 'is not built yet'
+export const notBuilt = (what: string) =>
+  z.undefined({ error: () => `${what} ${NOT_BUILT}. Leave it out.` }).optional()
+
+interface Issue {
+  readonly code?: string
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+  readonly keys?: readonly string[]
+  /** Of a union: the issues of each branch. */
+  readonly errors?: readonly (readonly Issue[])[]
+  /** Of a record's key: what is wrong with it. */
+  readonly issues?: readonly Issue[]
+}
+
+/** What the caller has to hear first: that a field is not built yet, before what else is wrong beside it. */
+const first = (issues: readonly Issue[]): Issue | undefined =>
+  issues.find((issue) => issue.message.includes(NOT_BUILT)) ?? issues[0]
+
+/** Of a union's branches, the one that came furthest is what the caller meant. */
+function innermost(issue: Issue): Issue {
+  if (issue.code === 'invalid_key' && issue.issues?.[0]) return { ...issue.issues[0], path: issue.path }
+  if (issue.code !== 'invalid_union' || !issue.errors?.length) return issue
+  const depth = (branch: readonly Issue[]) =>
+    Math.max(...branch.map((each) => each.path.length + (each.code === 'unrecognized_keys' ? 1 : 0)))
+  const best = first([...issue.errors].sort((a, b) => depth(b) - depth(a))[0] ?? [])
+  const atItsDoor = best?.path.length === 0 && (best.code === 'invalid_type' || best.code === 'invalid_value')
+  if (!best || atItsDoor) return issue
+  return innermost({ ...best, path: [...issue.path, ...best.path] })
+}
+
+/**
+ * Validates against a schema; the error names the field, the value and the way out. Values of `env` are never shown.
+ *
+ * @throws ReeveError `invalid_spec`
+ */
+export function parseStrictly<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
+  const result = schema.safeParse(value, { reportInput: true })
+  if (result.success) return result.data
+  const issue = innermost(first(result.error.issues as Issue[]) as Issue)
+  const path = issue.path.join('.')
+  if (issue.code === 'unrecognized_keys') {
+    const field = [...issue.path, issue.keys?.[0] ?? ''].join('.')
+    throw new ReeveError('invalid_spec', `${field}: no such field in ${path === '' ? what : path}.`, {
+      field,
+    })
+  }
+  const given = issue.path.reduce<unknown>(
+    (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
+    value,
+  )
+  const hidden = issue.path[0] === 'env' || issue.message.includes(shown(given))
+  const field = path === '' ? what : path
+  throw new ReeveError(
+    'invalid_spec',
+    `${field}: ${issue.message}${hidden ? '' : ` (given: ${shown(given)})`}`,
+    {
+      field,
+    },
+  )
+}

@@ -1,0 +1,188 @@
+/** What agents say of themselves and what is seen of them, and what their machines are told of it. */
+import { type Evidence, type LifeAddress, lifeKey } from '../machines/events.ts'
+import type { SupervisorEvent } from '../machines/supervisor.ts'
+import type { Clock } from './clock.ts'
+import { messageOf } from './errors.ts'
+import { Deadlines, type Look } from './health/deadlines.ts'
+import { awaitLine } from './health/readiness.ts'
+import { activityOf, type Report } from './health/report.ts'
+import { Reports } from './health/reports.ts'
+import type { Warning } from './listeners.ts'
+import type { Launcher } from './process/launcher.ts'
+import { logLook, readLog } from './process/logs.ts'
+import type { Seat } from './seat.ts'
+
+export interface VigilOptions {
+  /** Where the report files are. */
+  readonly dir: string
+  readonly clock: Clock
+  readonly seatOf: (agentId: string) => Seat | undefined
+  readonly send: (event: SupervisorEvent) => void
+  readonly warn: (warning: Warning) => void
+  /** Asked for the CPU time of trees. */
+  readonly launcher: () => Launcher
+}
+
+export class Vigil {
+  readonly reports: Reports
+  readonly #options: VigilOptions
+  readonly #deadlines: Deadlines
+
+  constructor(options: VigilOptions) {
+    const { clock, dir, send, warn } = options
+    this.#options = options
+    const onTrouble = (message: string, cause?: unknown) => warn({ code: 'internal', message, cause })
+    this.reports = new Reports({
+      dir,
+      clock,
+      onReport: (life, report, offset) => this.heard(life, report, offset),
+      onRejected: (life, rejected) =>
+        send({ type: 'NOTE', ...life, event: 'report_rejected', evidence: { rejected } }),
+      onTrouble,
+    })
+    this.#deadlines = new Deadlines({
+      clock,
+      look: (lives) => this.#look(lives),
+      stalled: (life, evidence) => send({ type: 'STALLED', ...life, evidence }),
+      resumed: (life, evidence) => send({ type: 'HEARTBEAT', ...life, evidence }),
+      expiring: (agentId, elapsedMs) => this.#expiring(agentId, elapsedMs),
+      expired: (agentId) => this.#expired(agentId),
+      onTrouble,
+    })
+  }
+
+  /** Its lifetime runs from now, over all its lives. */
+  begin({ plan }: Seat): void {
+    if (plan.ttlMs !== null) this.#deadlines.lifetime(plan.id, plan.ttlMs)
+  }
+
+  /** No further life follows. */
+  end({ plan }: Seat): void {
+    this.#deadlines.forgetLifetime(plan.id)
+  }
+
+  /** The process is there: readiness by a line of its output is waited for. */
+  awaitReadiness(seat: Seat, life: LifeAddress): void {
+    const { ready } = seat.plan
+    if (typeof ready === 'string') return
+    const { clock, send, warn } = this.#options
+    const over = () => seat.ended || seat.record.incarnation !== life.incarnation
+    seat.stopReadiness = awaitLine({
+      lines: readLog(seat.logFile, { from: seat.logOffset, follow: true, until: over, clock }),
+      pattern: ready.line,
+      found: (line) => send({ type: 'READY', ...life, evidence: { ready: line } }),
+      failed: (cause) => {
+        const message = `the log of ${seat.plan.name} cannot be read for its ready line: ${messageOf(cause)}`
+        warn({ code: 'internal', message, agentId: life.agentId, cause })
+      },
+    })
+  }
+
+  /** It is running: heartbeats are due from now on. */
+  watch(seat: Seat, life: LifeAddress): void {
+    if (seat.plan.heartbeat) this.#deadlines.watch(life, seat.plan.heartbeat)
+  }
+
+  revived(life: LifeAddress): void {
+    this.#deadlines.revived(life)
+  }
+
+  forget(life: LifeAddress): void {
+    this.#deadlines.forget(life)
+  }
+
+  /** A sign of life that carries nothing else. */
+  beat(life: LifeAddress): void {
+    this.#deadlines.beat(lifeKey(life))
+  }
+
+  /** Milliseconds since the last sign of life; `undefined` when it is not watched. */
+  silentMs(life: LifeAddress): number | undefined {
+    return this.#deadlines.silentMs(lifeKey(life))
+  }
+
+  /**
+   * A report, from the agent's file or from a call within this process (then without an offset). A call is a sign of
+   * life always, a file where `heartbeat.sources` has it.
+   */
+  heard(life: LifeAddress, report: Report, offset?: number): void {
+    const { seatOf, send } = this.#options
+    const seat = seatOf(life.agentId)
+    if (!seat || seat.ended || seat.record.incarnation !== life.incarnation) return
+    const address: LifeAddress = { agentId: life.agentId, incarnation: life.incarnation }
+    const activity = activityOf(report)
+    if (activity) {
+      this.#deadlines.activity(address, activity)
+      send({ type: 'ACTIVITY', ...address, activity })
+      return
+    }
+    const counts = offset === undefined || seat.plan.heartbeat?.sources.includes('report')
+    if (counts && this.#deadlines.beat(lifeKey(address)).stalled) send({ type: 'HEARTBEAT', ...address })
+    switch (report.type) {
+      case 'ready':
+        if (seat.plan.ready === 'report') send({ type: 'READY', ...address, evidence: { ready: 'report' } })
+        return
+      case 'usage':
+        seat.use(report)
+        send({
+          type: 'NOTE',
+          ...address,
+          event: 'usage',
+          usage: seat.usage,
+          ...(offset !== undefined && { reportOffset: offset }),
+        })
+        return
+      case 'result':
+        send({ type: 'NOTE', ...address, event: 'result', evidence: { said: report.value } })
+        return
+      case 'stopping':
+        send({ type: 'NOTE', ...address, event: 'stopping', evidence: { said: report.message ?? null } })
+        return
+    }
+  }
+
+  /** Nothing is watched any more; report files stay until {@link Reports.close}. */
+  close(): void {
+    this.#deadlines.close()
+  }
+
+  /** Everything that can be seen of these lives: what they reported meanwhile, their logs, their trees. */
+  async #look(lives: readonly LifeAddress[]): Promise<Look[]> {
+    const { clock, seatOf, launcher } = this.#options
+    for (const life of lives) this.reports.drain(life)
+    const [usage, logs] = await Promise.all([
+      launcher().usage(lives),
+      Promise.all(
+        lives.map((life) => {
+          const seat = seatOf(life.agentId)
+          return seat && logLook(seat.logFile, clock)
+        }),
+      ),
+    ])
+    const trees = new Map(usage.map((each) => [lifeKey(each), each]))
+    return lives.map((life, i) => {
+      const tree = trees.get(lifeKey(life))
+      const log = logs[i]
+      return {
+        life,
+        logSize: log?.size,
+        logAgeMs: log?.ageMs,
+        cpuMs: tree?.cpuMs,
+        processes: tree?.processes,
+      }
+    })
+  }
+
+  #expiring(agentId: string, elapsedMs: number): void {
+    const seat = this.#options.seatOf(agentId)
+    if (!seat) return
+    const evidence: Evidence = { elapsedMs, limitMs: seat.plan.ttlMs ?? 0 }
+    this.#options.send({ type: 'NOTE', ...seat.life, event: 'budget_warning', evidence })
+  }
+
+  #expired(agentId: string): void {
+    const limitMs = this.#options.seatOf(agentId)?.plan.ttlMs ?? 0
+    const reason = { kind: 'ttl', by: 'supervisor', message: `its ttl of ${limitMs} ms is over` } as const
+    this.#options.send({ type: 'STOP', agentId, reason })
+  }
+}

@@ -1,0 +1,235 @@
+/** What the scenario tests share: a crew of agents that is always brought home, and a patient eye on the machine. */
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Test } from 'tap'
+import {
+  type Agent,
+  type AgentSpec,
+  createSupervisor,
+  type Entry,
+  ReeveError,
+  type Supervisor,
+  type SupervisorOptions,
+} from '../src/index.ts'
+
+/** The built files: this one is `<dist>/test/support.js`. */
+export const DIST = dirname(dirname(fileURLToPath(import.meta.url)))
+const FIXTURES = join(dirname(DIST), 'test', 'fixtures')
+
+/** The path of a fixture program. */
+export const fixture = (name: string): string => join(FIXTURES, name)
+
+export interface UntilOptions {
+  /** Fails after this long. Default 10 s: a bound for a tired machine, not a measure. */
+  readonly timeoutMs?: number
+  /** What is waited for, in words. */
+  readonly what: string
+}
+
+/** Looks every few milliseconds until the condition gives something; returns that. Throws when the time is over. */
+export async function until<T>(
+  condition: () => T | Promise<T>,
+  { timeoutMs = 10_000, what }: UntilOptions,
+): Promise<NonNullable<Exclude<T, false>>> {
+  for (const endMs = performance.now() + timeoutMs; ; await pause(3)) {
+    const found = await condition()
+    if (found !== false && found !== null && found !== undefined)
+      return found as NonNullable<Exclude<T, false>>
+    if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms: ${what}`)
+  }
+}
+
+/** Awaits a promise, but not for ever. */
+export async function soon<T>(promise: Promise<T>, what: string, timeoutMs = 10_000): Promise<T> {
+  const over = new AbortController()
+  const late = pause(timeoutMs, undefined, { signal: over.signal }).then(() => {
+    throw new Error(`not within ${timeoutMs} ms: ${what}`)
+  })
+  late.catch(() => {})
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    over.abort()
+  }
+}
+
+/** Whether a process lives. A zombie is dead, though it answers `kill(pid, 0)`. */
+export function alive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const [state = ''] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return !['Z', 'X', 'x', ''].includes(state)
+  } catch {
+    return false
+  }
+}
+
+/** The pids that a fixture wrote to a file, once they are there. */
+export const pidsFrom = (file: string, howMany = 1): Promise<number[]> =>
+  until(
+    () => {
+      const pids = existsSync(file) ? readFileSync(file, 'utf8').split(/\s+/).filter(Boolean).map(Number) : []
+      if (pids.length < howMany) return null
+      remember(...pids)
+      return pids
+    },
+    { what: `${howMany} pids in ${file}` },
+  )
+
+export const untilDead = (pids: readonly number[], timeoutMs = 10_000): Promise<true> =>
+  until(() => pids.every((pid) => !alive(pid)) || null, { timeoutMs, what: `${pids.join(', ')} are dead` })
+
+/** A folder of its own, gone in teardown. */
+export function temporaryFolder(t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), 'reeve-scenario-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** When a process started, in clock ticks: with its pid, who it is. */
+const startOf = (pid: number): number | undefined => {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19])
+  } catch {
+    return undefined
+  }
+}
+
+/** Every process that this test file knows of, by pid and start: none is ever taken for another. */
+const seen = new Map<string, number>()
+
+/** To be called first in a file: at its end no process of its agents is left. */
+export function nothingIsLeft(t: Test): void {
+  t.teardown(async () => {
+    const left = () =>
+      [...seen].filter(([key, pid]) => alive(pid) && key === `${pid}.${startOf(pid)}`).map(([, pid]) => pid)
+    try {
+      await until(() => left().length === 0 || null, { timeoutMs: 3000, what: 'no process is left' })
+    } catch {
+      const pids = left()
+      for (const pid of pids) process.kill(pid, 'SIGKILL')
+      t.fail(`processes were left: ${pids.join(', ')}`)
+    }
+  })
+}
+
+/** Remembers descendants and launchers, which no entry names, for the check at the end of the file. */
+export function remember(...pids: readonly number[]): void {
+  for (const pid of pids) {
+    const start = startOf(pid)
+    if (start !== undefined) seen.set(`${pid}.${start}`, pid)
+  }
+}
+
+export interface Crew extends Supervisor {
+  /** A folder outside the home, for what fixtures write. */
+  readonly folder: string
+  readonly entriesSeen: Entry[]
+  readonly warnings: string[]
+}
+
+/** A supervisor in a temporary home, stopped in teardown. `home` is removed with it. */
+export async function crew(t: Test, options: SupervisorOptions = {}): Promise<Crew> {
+  const folder = temporaryFolder(t)
+  const supervisor = await createSupervisor({ home: join(folder, 'home'), ...options })
+  const entriesSeen: Entry[] = []
+  const warnings: string[] = []
+  const see = (entry: Entry): void => {
+    entriesSeen.push(entry)
+    if (entry.pid !== undefined) seen.set(`${entry.pid}.${entry.startTime}`, entry.pid)
+  }
+  supervisor.on('transition', see)
+  supervisor.on('note', see)
+  supervisor.on('warning', ({ message }) => warnings.push(message))
+  t.teardown(() => supervisor.stop({ timeout: '3s' }))
+  return Object.assign(supervisor, { folder, entriesSeen, warnings })
+}
+
+/** The states that an agent went through, in order. */
+export const statesOf = (crewOf: Crew, agent: Agent): string[] =>
+  crewOf.entriesSeen
+    .filter(({ agentId, from, to }) => agentId === agent.id && from !== to)
+    .map(({ to }) => to)
+
+/** The notes told of an agent, by event. */
+export const notesOf = (crewOf: Crew, agent: Agent, event?: string): Entry[] =>
+  crewOf.entriesSeen.filter(
+    (entry) =>
+      entry.agentId === agent.id && entry.from === entry.to && (event === undefined || entry.event === event),
+  )
+
+/** An agent that does nothing for ever; any signal ends it. */
+export const FOREVER: AgentSpec['command'] = [fixture('runs-forever.sh')]
+
+/** What was thrown, which has to be a ReeveError of this code. */
+export async function refusal(of: () => unknown, code: string): Promise<ReeveError> {
+  try {
+    await of()
+  } catch (error) {
+    if (error instanceof ReeveError && error.code === code) return error
+    throw new Error(`expected ${code}, got ${String(error)}`, { cause: error })
+  }
+  throw new Error(`expected ${code}, nothing was thrown`)
+}
+
+export interface Host {
+  readonly pid: number
+  readonly lines: string[]
+  readonly stderr: () => string
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
+  signal(name: NodeJS.Signals): void
+}
+
+/** Runs a program that embeds a supervisor: `body` is an ES module, `DIST` and `FIXTURES` stand in its scope. */
+export function host(t: Test, body: string, env: NodeJS.ProcessEnv = {}): Host {
+  const prelude = [
+    `const DIST = ${JSON.stringify(DIST)}`,
+    `const FIXTURES = ${JSON.stringify(FIXTURES)}`,
+    'const reeve = await import(`${DIST}/src/index.js`)',
+    'const say = (...words) => console.log(words.map(String).join(" "))',
+  ].join('\n')
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', `${prelude}\n${body}`], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  })
+  const lines: string[] = []
+  let rest = ''
+  let errors = ''
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    const parts = (rest + chunk).split('\n')
+    rest = parts.pop() ?? ''
+    lines.push(...parts)
+  })
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    errors += chunk
+  })
+  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    child.once('close', (code, signal) => resolve({ code, signal }))
+  })
+  t.teardown(async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+    await exited
+  })
+  return {
+    pid: child.pid ?? 0,
+    lines,
+    stderr: () => errors,
+    exited,
+    signal: (name) => void child.kill(name),
+  }
+}
+
+/** The rest of the first line that begins with this word, once the host has said it. */
+export const said = (from: Host, word: string, timeoutMs = 10_000): Promise<string> =>
+  until(
+    () => {
+      const line = from.lines.find((each) => each === word || each.startsWith(`${word} `))
+      return line === undefined ? null : line.slice(word.length + 1)
+    },
+    { timeoutMs, what: `the host says ${word}; it said ${from.lines.join(' | ')}; ${from.stderr()}` },
+  )
