@@ -86,6 +86,8 @@ export interface Children {
   readonly byId: Map<string, Child>
   /** The supervisor stops: nothing begins a further life. */
   closing: boolean
+  /** Ends that the supervisor has still to hear of: it counts them down as it tells them on. */
+  untold: number
 }
 
 export interface ChildrenPorts {
@@ -317,7 +319,9 @@ class Keeper {
   }
 
   #end(child: Child, entry: EntryDraft): void {
-    this.#input.children.byId.delete(child.spec.agentId)
+    const { children } = this.#input
+    children.byId.delete(child.spec.agentId)
+    children.untold += 1
     this.#tell(child, entry, true)
   }
 

@@ -72,7 +72,7 @@ const supervisor = setup({
     giveUpAfter: ({ context }) => context.shutdown?.giveUpAfterMs ?? 0,
   },
   guards: {
-    allGone: ({ context }) => context.children.byId.size === 0,
+    allGone: ({ context }) => context.children.byId.size === 0 && context.children.untold === 0,
     allSignalled: ({ context }) => context.unsignalled.length === 0,
     isStalling: ({ context, event }) =>
       'agentId' in event && context.children.byId.get(event.agentId)?.state === 'stalling',
@@ -80,13 +80,17 @@ const supervisor = setup({
   actions: {
     toChildren: sendTo('children', ({ event }) => event),
     beatToChild: sendTo('children', ({ context, event }) => {
-      const agentId = 'agentId' in event ? event.agentId : ''
-      return { type: 'HEARTBEAT', agentId, incarnation: context.children.byId.get(agentId)?.incarnation ?? 0 }
+      if (event.type !== 'HEARTBEAT') return event
+      const incarnation = event.incarnation ?? context.children.byId.get(event.agentId)?.incarnation ?? 0
+      return { ...event, incarnation }
     }),
     tell: emit(({ event }) => {
       const { entry, ended } = event as Told
       return { type: isNote(entry) ? 'note' : 'transition', entry, ended } as SupervisorEmitted
     }),
+    countDown: ({ context, event }) => {
+      if (event.type === 'TOLD' && event.ended) context.children.untold -= 1
+    },
     beginShutdown: assign(({ context, event }) => {
       if (event.type !== 'SHUTDOWN') return {}
       context.children.closing = true
@@ -134,7 +138,7 @@ export const supervisorMachine = supervisor.createMachine({
   id: 'supervisor',
   initial: 'running',
   context: ({ input }) => ({
-    children: { byId: new Map(), closing: false },
+    children: { byId: new Map(), closing: false, untold: 0 },
     ports: input.ports,
     shutdown: null,
     unsignalled: [],
@@ -152,7 +156,7 @@ export const supervisorMachine = supervisor.createMachine({
       { guard: 'isStalling', actions: ['stampHeartbeat', 'beatToChild'] },
       { actions: 'stampHeartbeat' },
     ],
-    TOLD: { actions: 'tell' },
+    TOLD: { actions: ['tell', 'countDown'] },
   },
   states: {
     running: {

@@ -8,7 +8,7 @@ import { agentMachine } from '../machines/agent.ts'
 import { childrenLogic } from '../machines/children.ts'
 import { effectActions } from '../machines/effects.ts'
 import { type Entry, type EntryDraft, isEnd, isNote, type LifeAddress } from '../machines/events.ts'
-import { type SupervisorEvent, supervisorMachine } from '../machines/supervisor.ts'
+import { type SupervisorEmitted, type SupervisorEvent, supervisorMachine } from '../machines/supervisor.ts'
 import { type Clock, timestamp } from './clock.ts'
 import { lifeEffects } from './effects.ts'
 import { messageOf, ReeveError } from './errors.ts'
@@ -134,8 +134,15 @@ export class Runtime {
       ...(this.#inspect && { inspect: this.#contained(this.#inspect) }),
     })
     useIndexedScheduler(this.root, clock)
-    this.root.on('transition', ({ entry, ended }) => this.#told(entry, ended))
-    this.root.on('note', ({ entry, ended }) => this.#told(entry, ended))
+    const told = ({ entry, ended }: SupervisorEmitted) => {
+      try {
+        this.#told(entry, ended)
+      } catch (cause) {
+        fault(cause, entry.agentId)
+      }
+    }
+    this.root.on('transition', told)
+    this.root.on('note', told)
     this.root.start()
   }
 

@@ -117,7 +117,9 @@ export class Vigil {
       return
     }
     const counts = offset === undefined || seat.plan.heartbeat?.sources.includes('report')
-    if (counts && this.#deadlines.beat(lifeKey(address)).stalled) send({ type: 'HEARTBEAT', ...address })
+    const silentMs = this.silentMs(address)
+    if (counts && this.#deadlines.beat(lifeKey(address)).stalled)
+      send({ type: 'HEARTBEAT', ...address, evidence: { ...(silentMs !== undefined && { silentMs }) } })
     switch (report.type) {
       case 'ready':
         if (seat.plan.ready === 'report') send({ type: 'READY', ...address, evidence: { ready: 'report' } })

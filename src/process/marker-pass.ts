@@ -29,8 +29,8 @@ interface Waiting {
 
 /** Processes looked at before the event loop gets its turn: about a millisecond. */
 const SLICE = 64
-/** Listings of one pass. Each looks only at pids that the one before did not show: a fork during the pass. */
-const MAX_LISTINGS = 8
+/** Listings of one pass. Each looks only at pids that the ones before did not show: forks during the pass. */
+const MAX_LISTINGS = 16
 /** The longest rest between two passes while more is waiting. */
 const MAX_REST_MS = 10
 /** An environment that reads empty is looked at again: `exec` empties it for a moment. */
@@ -105,18 +105,23 @@ class Look {
     }
   }
 
+  /** Ends with a listing that shows nobody new: what forked and ended meanwhile has left its child in the next one. */
   async everywhere(): Promise<void> {
     const seen = new Set<number>()
-    let empty: number[] = []
+    const emptyLooks = new Map<number, number>()
     for (let listing = 0; listing < MAX_LISTINGS; listing++) {
       const fresh = allPids().filter((pid) => !seen.has(pid))
-      if (fresh.length === 0) break
+      if (fresh.length === 0) return
       for (const pid of fresh) seen.add(pid)
-      empty.push(...(await this.#lookAt(fresh)))
-    }
-    for (let retry = 0; retry < EXEC_RETRIES && empty.length > 0; retry++) {
-      await sleep(this.#clock, EXEC_RETRY_MS)
-      empty = await this.#lookAt(empty)
+      let mayExec = false
+      for (const pid of await this.#lookAt(fresh)) {
+        const looks = (emptyLooks.get(pid) ?? 0) + 1
+        emptyLooks.set(pid, looks)
+        if (looks > EXEC_RETRIES) continue
+        seen.delete(pid)
+        mayExec = true
+      }
+      if (mayExec) await sleep(this.#clock, EXEC_RETRY_MS)
     }
   }
 

@@ -10,7 +10,7 @@ import type { Life } from './life.ts'
 import { MarkerPass } from './marker-pass.ts'
 import { signalTree } from './signals.ts'
 import type { Spared } from './spared.ts'
-import { Sweep } from './sweep.ts'
+import { type Found, Sweep } from './sweep.ts'
 import type { Watch } from './watch.ts'
 
 export interface ReaperOptions {
@@ -98,12 +98,13 @@ export class Reaper {
   }
 
   /** Everything that lives of a tree: what is known, what descends from it, and what carries its marker. */
-  async #find(life: Life): Promise<ProcessStat[]> {
-    if (life.leader === undefined && !life.mayHaveTree) return []
+  async #find(life: Life): Promise<Found> {
+    if (life.leader === undefined && !life.mayHaveTree) return { alive: [], fleeing: false }
     life.tree.collect()
-    const carriers = await this.#pass.find(life.hunt())
-    life.tree.remember(carriers.filter((stat) => life.tree.takes(stat)))
-    return life.tree.collect()
+    const carriers = (await this.#pass.find(life.hunt())).filter((stat) => life.tree.takes(stat))
+    life.tree.remember(carriers)
+    const alive = life.tree.collect()
+    return { alive, fleeing: alive.length === 0 && carriers.length > 0 }
   }
 
   /** Walks the ladder of a life until its leader is gone; its tree is for a sweep. */

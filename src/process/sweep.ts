@@ -12,10 +12,16 @@ export interface Swept {
   readonly escaped: readonly number[]
 }
 
+export interface Found {
+  /** Every live process of the tree. */
+  readonly alive: readonly ProcessStat[]
+  /** There were some, and none is left: they may have handed over to others, in between. Nothing is over yet. */
+  readonly fleeing: boolean
+}
+
 /** What a sweep works on. */
 export interface SweepTarget {
-  /** Every live process of the tree. */
-  find(): Promise<readonly ProcessStat[]>
+  find(): Promise<Found>
   signal(members: readonly ProcessStat[], signal: NodeJS.Signals): void
   warning(message: string, cause?: unknown): void
 }
@@ -57,8 +63,13 @@ export class Sweep {
     let left: readonly ProcessStat[] = []
     for (;;) {
       const found = await this.#look()
-      if (found !== undefined) left = found
-      if (found?.length === 0 || this.#isTimeUp()) break
+      if (found !== undefined) left = found.alive
+      if (found?.alive.length === 0 && !found.fleeing) break
+      if (this.#isTimeUp()) {
+        if (found?.fleeing === true)
+          this.#target.warning('A tree hands over to new processes faster than it is ended.')
+        break
+      }
       this.#signal(left)
       await (found === undefined ? this.#sleep(LAST_LOOK_MS) : this.#untilGone(left))
     }
@@ -68,7 +79,7 @@ export class Sweep {
   }
 
   /** `undefined` when nothing could be learnt (out of descriptors, most likely): nothing may be concluded from it. */
-  async #look(): Promise<readonly ProcessStat[] | undefined> {
+  async #look(): Promise<Found | undefined> {
     try {
       return await this.#target.find()
     } catch (error) {
@@ -101,6 +112,7 @@ export class Sweep {
 
   /** Waits until all of these are gone, or the time of this signal is over. */
   async #untilGone(stats: readonly ProcessStat[]): Promise<void> {
+    if (stats.length === 0) return
     for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, LAST_LOOK_MS)) {
       const untilMs = this.#killedAtMs === undefined ? this.#termUntilMs : this.#killedAtMs + this.#killWaitMs
       const leftMs = untilMs - this.#clock.now()

@@ -54,6 +54,14 @@ both(t, 'one that cleared its environment is found in its session', async (t, ri
   t.notOk(isAlive(left))
 })
 
+both(t, 'one that hands over to a new process and session, again and again, is caught', async (t, rig) => {
+  const order = rig.order([fixture('runs-away.sh')])
+  await rig.spawn(order)
+  await rig.answer('EXITED', order)
+  rig.launcher.sweep(order, { gentle: false, killWaitMs: 3000 })
+  t.match(await rig.answer('SWEPT', order), { escaped: [] })
+})
+
 both(t, 'what is left gets SIGTERM and its time, in a gentle sweep', async (t, rig) => {
   const file = `${temporaryFolder(t)}/tidied`
   const order = rig.order([fixture('writes-on-sigterm.sh'), file])

@@ -54,7 +54,7 @@ for (const state of Object.keys(INTO)) {
     t.equal(before.filter((each) => ENDS.includes(each as AgentState)).length, state === 'restarting' ? 2 : 1)
     t.equal(before.at(-1), record.state)
     t.equal(record.state, state === 'reaping' ? 'completed' : 'killed')
-    if (state === 'restarting') t.match(first, { value: { killSignal: null } })
+    if (state === 'restarting') t.match(first, { value: { pid: null, killSignal: null } })
     t.same(c.list(), [])
     t.equal(agent.incarnation, 1)
     // The name is free.
