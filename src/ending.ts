@@ -5,6 +5,7 @@ import { Deferred } from './deferred.ts'
 import { ReeveError } from './errors.ts'
 import type { KillOptions, KillResult, StopOptions } from './kill.ts'
 import { killOptionsSchema, selectionSchema, stopOptionsSchema } from './options.ts'
+import { notFound } from './queries.ts'
 import type { AgentRecord } from './registry/record.ts'
 import type { Runtime } from './runtime.ts'
 import type { Seat } from './seat.ts'
@@ -70,6 +71,7 @@ export async function endSelected(
 /** Resolves when the next life is `running`. Concurrent calls share one. */
 export async function restartAgent(runtime: Runtime, seat: Seat, options: StopOptions): Promise<AgentRecord> {
   parseStrictly(stopOptionsSchema, options, 'restart')
+  if (seat.removing) throw notFound(seat.plan.id)
   if (seat.restart) return seat.restart.deferred.promise
   const deferred = new Deferred<AgentRecord>()
   if (seat.ended) runtime.refuseTakenName(seat.plan.name)

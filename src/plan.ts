@@ -9,6 +9,7 @@ import {
   type AgentSpec,
   agentSpecSchema,
   type CleanupHook,
+  CONTROL,
   DEFAULTS,
   defaultsSchema,
 } from './spec.ts'
@@ -97,7 +98,7 @@ export function planOf(spec: AgentSpec, defaults: AgentDefaults, cwd: string): A
 
   return {
     id,
-    name: whole.name ?? `${path.basename(command[0])}-${id.slice(0, 6)}`.slice(-128),
+    name: whole.name ?? nameOf(command[0], id),
     command,
     cwd: path.resolve(cwd, whole.cwd ?? '.'),
     env: whole.env ?? {},
@@ -149,6 +150,12 @@ export function planOf(spec: AgentSpec, defaults: AgentDefaults, cwd: string): A
     given: fingerprint(spec),
   }
 }
+
+/** The program's name, as a label: what a name may not hold is replaced. */
+const nameOf = (program: string, id: string): string =>
+  `${[...path.basename(program)].map((each) => (CONTROL.test(each) ? '_' : each)).join('')}-${id.slice(0, 6)}`.slice(
+    -128,
+  )
 
 const fingerprint = (spec: unknown): string =>
   JSON.stringify(spec, (_key, value) =>

@@ -45,7 +45,7 @@ export async function historyOf(runtime: Runtime, id: string): Promise<Entry[]> 
   return [...stored, ...queued.filter((entry) => !had.has(key(entry)))]
 }
 
-/** Takes an ended agent out of the registry, once that has everything of it. */
+/** Takes an ended agent out of the registry, once that has everything of it. Meanwhile it cannot be restarted. */
 export async function removeAgent(runtime: Runtime, id: string, history: boolean): Promise<void> {
   const seat = runtime.find(id)
   if (seat && !seat.ended) {
@@ -53,12 +53,16 @@ export async function removeAgent(runtime: Runtime, id: string, history: boolean
     throw new ReeveError('agent_running', message, { agentId: seat.plan.id })
   }
   const agentId = seat?.plan.id ?? id
-  const known =
-    seat !== undefined || (await askRegistry(runtime, (registry) => registry.records({ id }))).length > 0
-  if (!known) throw notFound(id)
-  await askRegistry(runtime, async (registry) => {
-    await runtime.journal.committed()
-    await registry.remove(agentId, { history })
-  })
-  if (seat) runtime.forget(seat)
+  if (seat) seat.removing = true
+  try {
+    const stored = seat ? [] : await askRegistry(runtime, (registry) => registry.records({ id }))
+    if (!seat && stored.length === 0) throw notFound(id)
+    await askRegistry(runtime, async (registry) => {
+      await runtime.journal.committed()
+      await registry.remove(agentId, { history })
+    })
+    if (seat) runtime.forget(seat)
+  } finally {
+    if (seat) seat.removing = false
+  }
 }

@@ -24,6 +24,8 @@ export class Seat {
   record: AgentRecord
   /** No further life follows. */
   ended = false
+  /** It is being taken out of the registry. */
+  removing = false
   ready = new Deferred<AgentRecord>()
   end = new Deferred<AgentRecord>()
   readonly endWaiters: EndWaiter[] = []

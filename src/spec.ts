@@ -9,7 +9,7 @@ import { duration, NOT_BUILT, notBuilt, positive, shown } from './strict.ts'
 
 const MAX_TEXT = 256
 const MAX_RUNGS = 16
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+export const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
 const plainText = (max: number) =>
   z
     .string()
@@ -134,7 +134,10 @@ export const agentSpecSchema = z.strictObject({
     }),
   spawnTimeout: positive.optional().meta({ description: 'no process by then: `crashed`, `spawn_failed`' }),
   heartbeat: z
-    .union([z.literal(false), heartbeatObject])
+    .union(
+      [z.literal(false), heartbeatObject],
+      'must be false, or {timeout, grace, sources, onStall, maxWait}',
+    )
     .optional()
     .meta({
       description:
@@ -148,7 +151,10 @@ export const agentSpecSchema = z.strictObject({
     .optional()
     .meta({ description: 'still there this long after SIGKILL: `kill_failed`, and again' }),
   restart: z
-    .union([z.enum(POLICIES), restartObject])
+    .union(
+      [z.enum(POLICIES), restartObject],
+      `must be one of ${POLICIES.map((each) => `"${each}"`).join(', ')}, or {policy, backoff, intensity}`,
+    )
     .optional()
     .meta({
       description:

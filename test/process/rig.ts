@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import type { LifeAddress, ProcessIdentity } from '../../machines/events.ts'
 import { realClock } from '../../src/clock.ts'
+import { held } from '../../src/process/held.ts'
 import { identify, isAlive } from '../../src/process/identity.ts'
 import type { Launcher, LauncherAnswer, LaunchOrder } from '../../src/process/launcher.ts'
 import { MarkerPass } from '../../src/process/marker-pass.ts'
@@ -137,7 +138,9 @@ export class Rig {
   async end(): Promise<string[]> {
     await this.launcher.close(8000)
     const pass = new MarkerPass(realClock)
-    const left = await Promise.all(this.#orders.map(({ marker }) => pass.find({ marker, notBefore: 0 })))
+    const left = await held(
+      Promise.all(this.#orders.map(({ marker }) => pass.find({ marker, notBefore: 0 }))),
+    )
     for (const { pid } of left.flat()) process.kill(pid, 'SIGKILL')
     return left.flat().map(({ pid, comm }) => `${pid} ${comm}`)
   }

@@ -1,0 +1,45 @@
+/** Every default stands in one frozen object, in the schema, and in the README. */
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import t from 'tap'
+import { fill, literal } from '../../src/observe/reference.ts'
+import { supervisorOptionsSchema } from '../../src/options.ts'
+import { readmeSections } from '../../src/reference.ts'
+import { agentSpecSchema, DEFAULTS, defaultsSchema } from '../../src/spec.ts'
+import { ROOT } from './sources.ts'
+
+const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8')
+
+const holders = (value: unknown, at = 'DEFAULTS'): [string, unknown][] =>
+  typeof value !== 'object' || value === null
+    ? []
+    : [[at, value], ...Object.entries(value).flatMap(([key, inner]) => holders(inner, `${at}.${key}`))]
+
+t.test('the defaults are frozen, all the way down', async (t) => {
+  for (const [at, value] of holders(DEFAULTS)) t.ok(Object.isFrozen(value), at)
+})
+
+t.test('the defaults are what a caller could have written', async (t) => {
+  const { readyTimeout, ...spec } = DEFAULTS
+  t.ok(defaultsSchema.safeParse(spec).success)
+  t.ok(agentSpecSchema.safeParse({ command: ['x'], ready: { report: true, timeout: readyTimeout } }).success)
+})
+
+t.test('the tables of the README are those of the code (npm run docs)', async (t) => {
+  t.equal(readme, fill(readme, readmeSections()))
+})
+
+t.test('each default and each field is in its table, and no field that is refused', async (t) => {
+  const { 'agent-options': agent = '', 'supervisor-options': supervisor = '' } = readmeSections()
+  for (const [name, value] of Object.entries(DEFAULTS))
+    t.ok(agent.includes(literal(value)), `the default of ${name}`)
+  const rows = (table: string) => [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name)
+  const refused = (name: string) => !agentSpecSchema.safeParse({ command: ['x'], [name]: 'x' }).success
+  const unbuilt = ['budget', 'lane', 'onConflict', 'adoptFor']
+  t.ok(unbuilt.every(refused))
+  t.strictSame(
+    rows(agent),
+    Object.keys(agentSpecSchema.shape).filter((name) => !unbuilt.includes(name)),
+  )
+  t.strictSame(rows(supervisor), Object.keys(supervisorOptionsSchema.shape))
+})

@@ -1,0 +1,44 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import t from 'tap'
+import { leaveHome, logFileOf, openHome, userHome } from '../src/home.ts'
+
+t.test("the user's home: REEVE_HOME, else XDG_STATE_HOME, else under ~", async (t) => {
+  t.equal(userHome({ REEVE_HOME: '/a/b', XDG_STATE_HOME: '/x' }), '/a/b')
+  t.equal(userHome({ XDG_STATE_HOME: '/x' }), '/x/reeve')
+  t.match(userHome({}), /\/\.local\/state\/reeve$/)
+})
+
+t.test('folders are ours alone; a home that was given stays, a fresh one goes', async (t) => {
+  const dir = path.join(t.testdir(), 'deep', 'home')
+  const home = openHome(dir, 'sup')
+  for (const folder of [home.dir, home.logs, home.reports, home.inputs])
+    t.equal(fs.statSync(folder).mode & 0o777, 0o700, folder)
+  t.equal(logFileOf(home, 'id'), path.join(dir, 'logs', 'id.log'))
+  leaveHome(home)
+  t.ok(fs.existsSync(dir))
+
+  const before = process.env.REEVE_HOME
+  process.env.REEVE_HOME = path.join(t.testdirName, 'user')
+  t.teardown(() => {
+    if (before === undefined) delete process.env.REEVE_HOME
+    else process.env.REEVE_HOME = before
+  })
+  const fresh = openHome(undefined, 'sup')
+  t.equal(fresh.dir, path.join(t.testdirName, 'user', 'run', 'sup'))
+  t.ok(fresh.ephemeral)
+  leaveHome(fresh)
+  t.notOk(fs.existsSync(fresh.dir))
+})
+
+t.test('a home that is open to others, or no folder, is refused with the way out', async (t) => {
+  const dir = t.testdir({ open: {}, file: 'x' })
+  fs.chmodSync(path.join(dir, 'open'), 0o777)
+  t.throws(() => openHome(path.join(dir, 'open'), 's'), {
+    code: 'home_unusable',
+    message: /mode 0777.*chmod 700/,
+  })
+  t.throws(() => openHome(path.join(dir, 'file'), 's'), { code: 'home_unusable', message: /file/ })
+  fs.symlinkSync(dir, path.join(dir, 'link'))
+  t.throws(() => openHome(path.join(dir, 'link'), 's'), { code: 'home_unusable', message: /not a folder/ })
+})

@@ -1,0 +1,163 @@
+/** What a caller may ask for, and what is said when it may not be. */
+import t from 'tap'
+import { ReeveError } from '../src/errors.ts'
+import { checkDefaults, planOf } from '../src/plan.ts'
+import type { AgentDefaults, AgentSpec } from '../src/spec.ts'
+import { durationMs } from '../src/strict.ts'
+
+const plan = (spec: object, defaults: AgentDefaults = {}) =>
+  planOf({ command: ['agent'], ...spec } as AgentSpec, defaults, '/work')
+
+const refusal = (spec: unknown): ReeveError => {
+  try {
+    planOf(spec as AgentSpec, {}, '/work')
+  } catch (error) {
+    return error as ReeveError
+  }
+  throw new Error(`it was taken: ${JSON.stringify(spec)}`)
+}
+
+t.test('the defaults are those of the table', async (t) => {
+  const { id, name, ...rest } = plan({ command: ['/usr/bin/claude', '-p', 'x'] })
+  t.match(id, /^[A-Za-z0-9]{21}$/)
+  t.equal(name, `claude-${id.slice(0, 6)}`)
+  t.match(rest, {
+    cwd: '/work',
+    ready: 'spawned',
+    heartbeat: { timeoutMs: 120_000, maxWaitMs: 86_400_000, sources: ['report', 'output', 'cpu'] },
+    life: {
+      spawnTimeoutMs: 10_000,
+      readyAtSpawn: true,
+      readyTimeoutMs: 30_000,
+      onStall: 'report',
+      stallGraceMs: 30_000,
+      rungs: [{ signal: 'SIGTERM', waitMs: 10_000 }],
+      killWaitMs: 5_000,
+      cleanupLimitMs: null,
+      exitCodes: [0],
+    },
+    restart: {
+      type: 'temporary',
+      backoff: { initialMs: 1_000, factor: 2, maxMs: 60_000, jitter: 0.2, resetAfterMs: 60_000 },
+      intensity: { restarts: 5, withinMs: 60_000 },
+    },
+    ttlMs: null,
+    stdin: 'closed',
+    cleanupTimeoutMs: 30_000,
+    detachOk: false,
+  })
+})
+
+t.test('durations: milliseconds, or text as `ms` reads it; never negative', async (t) => {
+  for (const [given, ms] of [
+    [0, 0],
+    [1500, 1500],
+    ['90s', 90_000],
+    ['15m', 900_000],
+    ['2h', 7_200_000],
+    ['1d', 86_400_000],
+  ] as const)
+    t.equal(durationMs(given, 'x'), ms, String(given))
+  for (const given of ['soon', '', ' ', '-5s', -1, Number.NaN, Number.POSITIVE_INFINITY, 'x'.repeat(200)])
+    t.throws(() => durationMs(given, 'grace'), { code: 'invalid_spec', field: 'grace' }, String(given))
+})
+
+t.test("a supervisor's defaults are laid under the spec, key by key", async (t) => {
+  const defaults: AgentDefaults = {
+    heartbeat: { timeout: '5s', onStall: 'terminate' },
+    restart: { policy: 'permanent', backoff: { initial: '2s' } },
+    env: { A: '1', B: '2' },
+    labels: { team: 'x' },
+    stop: [{ signal: 'SIGINT', wait: '1s' }],
+    ready: { report: true, timeout: '7s' },
+  }
+  const made = plan(
+    { heartbeat: { timeout: '9s' }, restart: 'transient', env: { B: null }, labels: { role: 'y' } },
+    defaults,
+  )
+  t.match(made.heartbeat, { timeoutMs: 9_000, maxWaitMs: 86_400_000 })
+  t.equal(made.life.onStall, 'terminate')
+  t.match(made.restart, { type: 'transient', backoff: { initialMs: 2_000, factor: 2 } })
+  t.same(made.env, { A: '1', B: null })
+  t.same(made.labels, { team: 'x', role: 'y' })
+  t.same(made.life.rungs, [{ signal: 'SIGINT', waitMs: 1_000 }])
+  t.equal(made.life.readyTimeoutMs, 7_000)
+  const line = plan({ ready: { line: 'up' } }, defaults)
+  t.same(line.ready, { line: 'up' }, 'what makes ready is one choice, never a mixture')
+  t.equal(plan({ heartbeat: false }, defaults).heartbeat, null)
+  t.equal(plan({ heartbeat: { timeout: '1s' } }, { heartbeat: false }).heartbeat?.timeoutMs, 1_000)
+  t.throws(() => checkDefaults({ command: ['x'] } as AgentDefaults), {
+    code: 'invalid_spec',
+    field: 'command',
+  })
+  t.throws(() => checkDefaults({ ttl: 'soon' }), { code: 'invalid_spec', field: 'ttl' })
+})
+
+t.test('bad input gets an error that names the field, the value and the way out', async (t) => {
+  const c = { command: ['x'] }
+  const table: [spec: unknown, field: string, message: RegExp][] = [
+    [{ command: 'claude -p x' }, 'command', /"claude -p x" is not an argv.*\["node", "agent.js"\].*no shell/],
+    [{ command: [] }, 'command', /at least the program/],
+    [{ command: [''] }, 'command', /name a program/],
+    [{ command: ['a\0b'] }, 'command.0', /no NUL/],
+    [{}, 'command', /not an argv/],
+    [null, 'spec', /./],
+    [{ ...c, id: 'a.b' }, 'id', /\^\[A-Za-z0-9_-\]\{1,64\}\$.*"a\.b"/],
+    [{ ...c, name: 'a\nb' }, 'name', /control characters/],
+    [{ ...c, name: '' }, 'name', /between 1 and 128/],
+    [{ ...c, name: 'x'.repeat(129) }, 'name', /between 1 and 128/],
+    [
+      { ...c, ttl: 'soon' },
+      'ttl',
+      /^ttl: "soon" is not a duration\. Write a number of milliseconds, or text like "90s"/,
+    ],
+    [{ ...c, ttl: 0 }, 'ttl', /more than 0/],
+    [{ ...c, ttl: 1n }, 'ttl', /1n/],
+    [{ ...c, heartbeat: { timout: 1 } }, 'heartbeat.timout', /no such field in heartbeat/],
+    [{ ...c, heartbeat: true }, 'heartbeat', /false, or \{timeout/],
+    [{ ...c, heartbeat: { sources: ['disk'] } }, 'heartbeat.sources.0', /"report"/],
+    [{ ...c, restart: 'always' }, 'restart', /"permanent".*"always"/],
+    [{ ...c, restart: { intensity: true } }, 'restart.intensity', /false, or \{restarts/],
+    [{ ...c, restart: { backoff: { jitter: 2 } } }, 'restart.backoff.jitter', /2/],
+    [{ ...c, ready: 'later' }, 'ready', /"spawned", \{report: true\}/],
+    [{ ...c, ready: { report: true, line: 'x' } }, 'ready', /exactly one of/],
+    [{ ...c, stop: [{ signal: 'SIGFOO', wait: 1 }] }, 'stop.0.signal', /"SIGFOO" is no signal/],
+    [{ ...c, stop: [{ signal: 'SIGKILL', wait: 1 }] }, 'stop.0.signal', /SIGKILL always follows/],
+    [{ ...c, env: { REEVE_HOME: 'secret' } }, 'env.REEVE_HOME', /REEVE_\* are Reeve's own/],
+    [{ ...c, env: { 'A=B': 'secret' } }, 'env.A=B', /holds no "="/],
+    [{ ...c, env: { A: 1 } }, 'env.A', /text, or null/],
+    [{ ...c, exitCodes: [256] }, 'exitCodes.0', /256/],
+    [{ ...c, cleanup: ['rm'] }, 'cleanup.0', /"rm" is not a function/],
+    [{ ...c, colour: 'red' }, 'colour', /no such field in spec/],
+  ]
+  for (const [spec, field, message] of table) {
+    const error = refusal(spec)
+    t.type(error, ReeveError)
+    t.match(error, { code: 'invalid_spec', field, message })
+    t.notMatch(error.message, /secret/, 'a value of env is never shown')
+  }
+})
+
+t.test('what is designed and not built yet is refused, and says so', async (t) => {
+  for (const [field, value] of [
+    ['lane', 'a'],
+    ['onConflict', 'queue'],
+    ['budget', { turns: 3 }],
+    ['adoptFor', '1h'],
+    ['output', { maxSize: '10mb' }],
+    ['output', { keep: 3 }],
+    ['ready', { port: 80 }],
+    ['ready', { http: 'http://localhost' }],
+    ['ready', { exec: ['true'] }],
+    ['stop', [{ cancel: true, wait: '1s' }]],
+    ['stop', [{ input: 'q', wait: '1s' }]],
+    ['stop', [{ eof: true, wait: '1s' }]],
+    ['cleanup', [{ command: ['rm'] }]],
+    ['onSupervisorDeath', 'adopt'],
+  ] as const) {
+    const error = refusal({ command: ['x'], [field]: value })
+    t.match(error, { code: 'invalid_spec' })
+    t.match(error.message, /built yet/, `${field} ${JSON.stringify(value)}: ${error.message}`)
+    t.ok(error.field?.startsWith(field))
+  }
+})
