@@ -57,6 +57,10 @@ for (const state of Object.keys(INTO)) {
     if (state === 'restarting') t.match(first, { value: { pid: null, killSignal: null } })
     t.same(c.list(), [])
     t.equal(agent.incarnation, 1)
+    if (state === 'spawning' || state === 'pre_starting') {
+      await t.rejects(agent.ready, { code: 'ended_before_ready', message: /user, by user/ })
+      t.equal(record.error, null, 'nothing failed: it was asked to end')
+    }
     // The name is free.
     const next = c.spawn({ name: agent.name, command: FOREVER })
     await next.ready

@@ -12,8 +12,8 @@ for (const launcher of [undefined, 'inline'] as const) {
   t.test(`17. 20 concurrent restarts: exactly one process at the end, never two at a time (${launcher ?? 'process'})`, async (t) => {
     const c = await crew(t, { launcher })
     const file = join(c.folder, 'pids')
-    const agent = c.spawn({ command: [fixture('appends-pid.sh'), file] })
-    await until(() => c.list()[0]?.alive || null, { what: 'alive' })
+    const agent = c.spawn({ command: [fixture('appends-pid.sh'), file], ready: { line: 'ready' } })
+    await agent.ready
     let most = 0
     const watch = setInterval(() => {
       try {
@@ -27,7 +27,6 @@ for (const launcher of [undefined, 'inline'] as const) {
     t.ok(records.every(({ incarnation }) => incarnation === 2), 'they shared one')
     for (let i = 0; i < 5; i += 1) await agent.restart()
     await Promise.all([agent.restart(), agent.restart().then(() => agent.restart())])
-    await until(() => pids(file).length >= 8 || null, { what: 'all lives have written their pid' })
     clearInterval(watch)
     t.equal(most, 1, 'never two at a time')
     const living = pids(file).filter(alive)
@@ -55,7 +54,7 @@ t.test('25. a restart that fails to start counts as a failure', async (t) => {
   const c = await crew(t)
   const agent = c.spawn({
     command: ['sleep', '1000'],
-    spawnTimeout: 0,
+    spawnTimeout: 0.001,
     restart: { policy: 'transient', backoff: quick, intensity: { restarts: 2, within: '1m' } },
   })
   const record = await soon(agent.ended, 'ended')
@@ -174,7 +173,7 @@ t.test('races of stop, kill and restart, in every order: bounded, one process or
   for (const one of names)
     for (const two of names)
       for (const three of names) {
-        const agent = c.spawn({ command: [fixture('appends-pid.sh'), file] })
+        const agent = c.spawn({ command: [fixture('appends-pid.sh'), file], ready: { line: 'ready' } })
         if (three !== 'kill') await agent.ready
         const asked = [one, two, three].map((name) => calls[name](agent))
         const outcomes = await soon(Promise.allSettled(asked), `${one}, ${two}, ${three} settle`, 8000)

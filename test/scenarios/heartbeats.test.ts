@@ -1,0 +1,152 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import t from 'tap'
+import { crew, FOREVER, fixture, nothingIsLeft, notesOf, soon, statesOf, until } from '../support.ts'
+
+nothingIsLeft(t)
+
+t.test('19. beats stop: stalling at the timeout; a beat: running; none: the ladder, reason stall, with evidence', async (t) => {
+  const c = await crew(t)
+  const quiet = join(c.folder, 'quiet')
+  const agent = c.spawn({
+    command: [fixture('beats-until.sh'), quiet],
+    heartbeat: { timeout: 400, grace: 600, sources: ['report'], onStall: 'terminate' },
+  })
+  await agent.ready
+  const heard: string[] = []
+  agent.on('stalled', ({ to }) => heard.push(to))
+  await pause(700)
+  t.equal(agent.state, 'running', 'it beats from outside, by its report file')
+  writeFileSync(quiet, '')
+  const began = performance.now()
+  await until(() => agent.state === 'stalling' || null, { what: 'stalling' })
+  t.ok(performance.now() - began >= 300, 'not before the timeout')
+  t.match(agent.record.evidence, { limitMs: 400 })
+  t.ok((agent.record.evidence?.silentMs ?? 0) >= 400)
+  t.equal(agent.heartbeat(), true)
+  t.equal(agent.state, 'running', 'a beat undoes it')
+  t.equal(agent.record.evidence, null)
+  const record = await soon(agent.ended, 'ended', 5000)
+  t.match(record, { state: 'killed', reason: { kind: 'stall', by: 'supervisor' } })
+  t.match(record.evidence, { limitMs: 400 })
+  t.same(heard, ['stalling', 'stalling'])
+  t.same(statesOf(c, agent).slice(2), ['running', 'stalling', 'running', 'stalling', 'terminating', 'reaping', 'killed'])
+  t.equal(agent.heartbeat(), false, 'a beat of the dead does not count')
+})
+
+t.test('19. a stalled agent comes back by its policy, and its new life is watched anew', async (t) => {
+  const c = await crew(t)
+  const agent = c.spawn({
+    command: FOREVER,
+    heartbeat: { timeout: 50, grace: 20, sources: ['report'], onStall: 'terminate' },
+    restart: { policy: 'transient', backoff: { initial: 20, max: 20 }, intensity: { restarts: 2, within: '1m' } },
+  })
+  const record = await soon(agent.ended, 'ended', 5000)
+  t.match(record, { state: 'killed', incarnation: 3, reason: { kind: 'stall' } })
+  t.equal(record.error?.code, 'restart_intensity_exceeded')
+})
+
+t.test("20. onStall: 'report' marks and never kills; waiting holds the deadline, past maxWait it is stalled", async (t) => {
+  const c = await crew(t)
+  const reported = c.spawn({
+    command: FOREVER,
+    heartbeat: { timeout: 50, grace: 10, sources: ['report'] },
+  })
+  const waiting = c.spawn({
+    command: [fixture('reports.sh'), '{"type":"waiting","on":"permission","message":"may I?"}'],
+    heartbeat: { timeout: 200, grace: 10, sources: ['report'], onStall: 'terminate', maxWait: 1200 },
+  })
+  await until(() => waiting.activity?.kind === 'waiting' || null, { what: 'waiting' })
+  t.match(waiting.activity, { kind: 'waiting', on: 'permission', message: 'may I?' })
+  await until(() => reported.state === 'stalling' || null, { what: 'stalling' })
+  await pause(500)
+  t.equal(reported.state, 'stalling')
+  t.match([waiting.state, waiting.activity?.kind], ['running', 'waiting'])
+  t.match(await soon(waiting.ended, 'past maxWait', 4000), { state: 'killed', reason: { kind: 'stall' } })
+  t.equal(reported.state, 'stalling')
+})
+
+t.test('output and CPU count as signs of life where the sources say so', async (t) => {
+  const c = await crew(t)
+  const writes = c.spawn({
+    command: ['sh', '-c', 'while :; do echo .; sleep 0.1; done'],
+    heartbeat: { timeout: 400, sources: ['output'] },
+  })
+  const burns = c.spawn({ command: [fixture('burns-cpu.sh')], heartbeat: { timeout: 400, sources: ['cpu'] } })
+  const deaf = c.spawn({
+    command: ['sh', '-c', 'while :; do echo .; sleep 0.1; done'],
+    heartbeat: { timeout: 400, sources: ['report'] },
+  })
+  await until(() => deaf.state === 'stalling' || null, { what: 'the deaf one stalls' })
+  await pause(1000)
+  t.same(statesOf(c, writes), ['spawning', 'pre_starting', 'running'])
+  t.same(statesOf(c, burns), ['spawning', 'pre_starting', 'running'])
+})
+
+t.test('21. the event loop blocked for long: no agent stalls for it', async (t) => {
+  const c = await crew(t)
+  const agents = Array.from({ length: 5 }, () =>
+    c.spawn({
+      command: [fixture('beats-until.sh'), join(c.folder, 'never')],
+      heartbeat: { timeout: 500, grace: 100, sources: ['report'], onStall: 'terminate' },
+    }),
+  )
+  await Promise.all(agents.map(({ ready }) => ready))
+  for (let i = 0; i < 2; i += 1) {
+    const untilMs = performance.now() + 2500
+    while (performance.now() < untilMs);
+    await pause(300)
+  }
+  for (const agent of agents) t.same(statesOf(c, agent), ['spawning', 'pre_starting', 'running'])
+})
+
+t.test('21. the wall clock set back an hour, then forward two: nothing fires, nothing is late', async (t) => {
+  const c = await crew(t)
+  const agent = c.spawn({ command: FOREVER, heartbeat: { timeout: 600, sources: ['report', 'output', 'cpu'] }, ttl: '20s' })
+  await agent.ready
+  const { now } = Date
+  t.teardown(() => {
+    Date.now = now
+  })
+  const began = performance.now()
+  Date.now = () => now() - 3_600_000
+  await pause(250)
+  t.equal(agent.state, 'running')
+  Date.now = () => now() + 3_600_000
+  await pause(150)
+  t.equal(agent.state, 'running')
+  await until(() => agent.state === 'stalling' || null, { what: 'stalling', timeoutMs: 3000 })
+  const tookMs = performance.now() - began
+  t.ok(tookMs > 500, `not early: ${tookMs}`)
+})
+
+t.test('beats from anyone who holds the root actor count; of unknown agents they harm nobody', async (t) => {
+  const c = await crew(t)
+  const agent = c.spawn({ command: FOREVER, heartbeat: { timeout: 100, sources: ['report'] } })
+  await until(() => agent.state === 'stalling' || null, { what: 'stalling' })
+  c.actor.send({ type: 'HEARTBEAT', agentId: 'nobody' })
+  t.equal(agent.state, 'stalling')
+  c.actor.send({ type: 'HEARTBEAT', agentId: agent.id })
+  t.equal(agent.state, 'running')
+  c.actor.send({ type: 'EXITED', agentId: agent.id, exit: { code: 0, signal: null } })
+  t.match(await soon(agent.ended, 'ended'), { state: 'completed' })
+  c.actor.send({ type: 'HEARTBEAT', agentId: agent.id })
+  c.actor.send({ type: 'EXITED', agentId: agent.id, exit: { code: 0, signal: null } })
+  t.equal(statesOf(c, agent).filter((state) => state === 'completed').length, 1)
+})
+
+t.test('a stopped (SIGSTOP) agent stalls, and SIGCONT brings it back', async (t) => {
+  const c = await crew(t)
+  const agent = c.spawn({
+    command: [fixture('beats-until.sh'), join(c.folder, 'never')],
+    heartbeat: { timeout: 300, sources: ['report', 'output', 'cpu'] },
+  })
+  await agent.ready
+  process.kill(-(agent.pid as number), 'SIGSTOP')
+  await until(() => agent.state === 'stalling' || null, { what: 'stalling' })
+  process.kill(-(agent.pid as number), 'SIGCONT')
+  await until(() => agent.state === 'running' || null, { what: 'running again' })
+  t.equal(existsSync(agent.record.logFile), true)
+  t.equal(notesOf(c, agent, 'rung').length, 0)
+})
