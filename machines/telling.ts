@@ -69,7 +69,8 @@ export function tellingOf(
     case 'SPAWNED':
       return { process: event.process }
     case 'SPAWN_FAILED':
-      return { error: event.error }
+      // Withdrawn because its end was asked for: that is no failure of its own.
+      return context.reason ? {} : { error: event.error }
     case 'READY':
     case 'STALLED':
       return { ...activity, evidence: event.evidence }

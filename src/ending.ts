@@ -81,6 +81,7 @@ export async function restartAgent(runtime: Runtime, seat: Seat, options: StopOp
     runtime.take(seat)
     runtime.begin(seat, seat.record.incarnation + 1)
   } else {
+    if (seat.expired) runtime.vigil.begin(seat)
     const request = requestOf({ reason: 'restart', ...options })
     runtime.send({ type: 'RESTART', agentId: seat.plan.id, ...request })
   }

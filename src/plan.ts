@@ -43,10 +43,6 @@ export interface AgentPlan {
 /** Letters and digits alone: an id that begins with "-" would read as an option in a shell. */
 const newId = customAlphabet('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', 21)
 
-/** Checks `createSupervisor({ defaults })` once, at the door. Throws `invalid_spec`. */
-export const checkDefaults = (defaults: AgentDefaults): AgentDefaults =>
-  parseStrictly(defaultsSchema, defaults, 'defaults') as AgentDefaults
-
 type Plain = Record<string, unknown>
 const isPlain = (value: unknown): value is Plain =>
   typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
@@ -61,13 +57,41 @@ function overlay(...layers: unknown[]): unknown {
 }
 
 /** `restart: 'transient'` is short for `{policy: 'transient'}`; what makes ready is one choice, never a mixture. */
-const spelledOut = ({ restart, ready, ...spec }: Partial<AgentSpec>) => ({
-  ...spec,
-  restart: typeof restart === 'string' ? { policy: restart } : restart,
-  ready: ready === undefined ? undefined : () => ready,
-})
+function spelledOut(spec: Partial<AgentSpec>): Plain {
+  const { restart, ready } = spec
+  return {
+    ...spec,
+    ...(typeof restart === 'string' && { restart: { policy: restart } }),
+    ...(ready !== undefined && { ready: () => ready }),
+  }
+}
 
-const DEFAULT_SPEC = DEFAULTS as unknown as Partial<AgentSpec>
+/** What every spec of one supervisor is laid over: the table's defaults, and those that were given. */
+export interface Base {
+  readonly layers: readonly Plain[]
+  /** The layers, laid over each other. */
+  readonly merged: Plain
+}
+
+/**
+ * Checks `createSupervisor({ defaults })`, once, at the door.
+ *
+ * @throws ReeveError `invalid_spec`
+ */
+export function baseOf(defaults: AgentDefaults): Base {
+  parseStrictly(defaultsSchema, defaults, 'defaults')
+  const layers = [spelledOut(DEFAULTS as unknown as Partial<AgentSpec>), spelledOut(defaults)]
+  return { layers, merged: overlay(...layers) as Plain }
+}
+
+/** Only what the spec itself says needs laying over the base. */
+function laidOver({ layers, merged }: Base, spec: AgentSpec): Whole {
+  const own = Object.entries(spelledOut(spec)).map(([field, value]) => [
+    field,
+    overlay(...layers.map((layer) => layer[field]), value),
+  ])
+  return { ...merged, ...Object.fromEntries(own) } as Whole
+}
 
 type Whole = Required<Omit<AgentSpec, 'restart' | 'heartbeat' | 'ready'>> & {
   readonly restart: {
@@ -85,9 +109,9 @@ type Whole = Required<Omit<AgentSpec, 'restart' | 'heartbeat' | 'ready'>> & {
  * @param cwd what a relative `cwd` is resolved against.
  * @throws ReeveError `invalid_spec`
  */
-export function planOf(spec: AgentSpec, defaults: AgentDefaults, cwd: string): AgentPlan {
+export function planOf(spec: AgentSpec, base: Base, cwd: string): AgentPlan {
   parseStrictly(agentSpecSchema, spec, 'spec')
-  const whole = overlay(spelledOut(DEFAULT_SPEC), spelledOut(defaults), spelledOut(spec)) as Whole
+  const whole = laidOver(base, spec)
   const { heartbeat, restart, ttl } = whole
   const id = whole.id ?? newId()
   const command = [...whole.command] as [string, ...string[]]

@@ -247,6 +247,7 @@ export class Runtime {
     this.journal.append(entry)
     if (isNote(entry)) {
       if (entry.event === 'kill_failed') this.#killFailed(seat, entry)
+      if (entry.event === 'activity' && entry.activity) this.vigil.acts(draft, entry.activity)
       this.listeners.emit('note', entry)
       return
     }
@@ -281,12 +282,13 @@ export class Runtime {
       case 'pre_starting':
         seat.lifePid = draft.process?.pid ?? null
         seat.lastPid = seat.lifePid
-        this.vigil.awaitReadiness(seat, life)
+        this.vigil.spawned(seat, life)
         return
       case 'running':
         seat.stopReadiness?.()
         if (entry.from === 'stalling') this.vigil.revived(life)
         else this.vigil.watch(seat, life)
+        if (entry.activity) this.vigil.acts(life, entry.activity)
         return
       case 'terminating':
       case 'reaping':
@@ -302,9 +304,11 @@ export class Runtime {
         void this.vigil.reports.end(life)
         this.launcher.release(life)
         return
+      case 'restarting':
+        seat.endLife()
+        return
       case 'spawning':
       case 'stalling':
-      case 'restarting':
         return
     }
   }
@@ -362,8 +366,8 @@ export class Runtime {
   // From the outside.
 
   #answered(answer: LauncherAnswer): void {
-    // What an agent said before it exited is said before its exit.
-    if (answer.type === 'EXITED') this.vigil.reports.drain(answer)
+    // What an agent said before it exited is said before its exit, a last line without its newline too.
+    if (answer.type === 'EXITED') void this.vigil.reports.end(answer)
     this.send(answer)
   }
 

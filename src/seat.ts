@@ -4,6 +4,7 @@ import type { LifeAddress, Usage } from '../machines/events.ts'
 import type { Agent } from './agent.ts'
 import { Deferred } from './deferred.ts'
 import { ReeveError } from './errors.ts'
+import type { Report } from './health/report.ts'
 import type { KillResult } from './kill.ts'
 import type { AgentPlan } from './plan.ts'
 import type { InputPipe } from './process/input.ts'
@@ -30,6 +31,8 @@ export class Seat {
   end = new Deferred<AgentRecord>()
   readonly endWaiters: EndWaiter[] = []
   restart: { readonly deferred: Deferred<AgentRecord>; readonly beyond: number } | undefined
+  /** Its ttl is over: whoever restarts it nevertheless gives it another. */
+  expired = false
   /** The last pid it had, in any life; the handle keeps it. */
   lastPid: number | null = null
 
@@ -39,6 +42,8 @@ export class Seat {
   logOffset = 0
   kill: { lastSignal: NodeJS.Signals | null; forced: boolean } = { lastSignal: null, forced: false }
   stopReadiness: (() => void) | undefined
+  /** Reports that came before the launcher's word that there is a process. */
+  early: { readonly report: Report; readonly offset: number }[] = []
   input: InputPipe | undefined
   usage: Usage = { turns: 0, tokens: 0, usd: 0 }
 
@@ -52,24 +57,27 @@ export class Seat {
     return { agentId: this.plan.id, incarnation: this.record.incarnation }
   }
 
-  /** Adds what a `usage` report says. */
-  use({
-    turns = 0,
-    tokens = 0,
-    usd = 0,
-  }: {
-    turns?: number | undefined
-    tokens?: number | undefined
-    usd?: number | undefined
-  }): void {
-    const sums = this.usage
-    this.usage = { turns: sums.turns + turns, tokens: sums.tokens + tokens, usd: sums.usd + usd }
+  /** Adds what a `usage` report says; a sum stays a number that JSON can hold. */
+  use({ turns = 0, tokens = 0, usd = 0 }: { [K in keyof Usage]?: number | undefined }): void {
+    const sum = (a: number, b: number) => Math.min(a + b, Number.MAX_SAFE_INTEGER)
+    const { usage } = this
+    this.usage = {
+      turns: sum(usage.turns, turns),
+      tokens: sum(usage.tokens, tokens),
+      usd: sum(usage.usd, usd),
+    }
   }
 
   /** A new life: nothing of the old one's process may be taken for its own. */
   beginLife(): void {
+    this.endLife()
     this.marker = randomBytes(16).toString('hex')
+  }
+
+  /** Between two lives there is no process to speak of. */
+  endLife(): void {
     this.lifePid = null
+    this.early = []
     this.kill = { lastSignal: null, forced: false }
   }
 

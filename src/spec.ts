@@ -56,7 +56,7 @@ const POLICIES = ['permanent', 'transient', 'temporary'] as const
 const heartbeatObject = z.strictObject({
   timeout: positive.optional(),
   grace: duration.optional(),
-  sources: z.array(z.enum(SOURCES)).optional(),
+  sources: z.array(z.enum(SOURCES)).readonly().optional(),
   onStall: z.enum(['report', 'terminate']).optional(),
   maxWait: duration.optional(),
 })
@@ -97,6 +97,7 @@ export const agentSpecSchema = z.strictObject({
     })
     .min(1, 'must name at least the program')
     .refine((argv) => argv[0] !== '', 'must name a program')
+    .readonly()
     .meta({ description: 'argv; a string is refused, no shell is involved' }),
   id: z
     .string()
@@ -143,7 +144,7 @@ export const agentSpecSchema = z.strictObject({
       description:
         'silence beyond `timeout` is a stall; `output` (the log grew) and `cpu` (the tree used CPU) are looked at only when a deadline would pass. `onStall: "report"` marks and tells, `"terminate"` ends it after `grace`. `idle` and `waiting` hold the deadline up to `maxWait`. `false`: off',
     }),
-  stop: z.array(rung).max(MAX_RUNGS).optional().meta({
+  stop: z.array(rung).max(MAX_RUNGS).readonly().optional().meta({
     description:
       'the stop ladder: rungs `{signal, wait}`. SIGCONT follows every signal; SIGKILL to the whole tree is always last',
   }),
@@ -160,8 +161,12 @@ export const agentSpecSchema = z.strictObject({
       description:
         "`permanent`, `transient` or `temporary` (OTP's words), or `{policy, backoff, intensity}`; exceeded: stays `crashed`, `restart_intensity_exceeded`. `intensity: false`: no limit",
     }),
-  exitCodes: z.array(exitCode).optional().meta({ description: 'which exits are `completed`' }),
-  noRetry: z.array(exitCode).optional().meta({ description: 'exit codes after which no restart follows' }),
+  exitCodes: z.array(exitCode).readonly().optional().meta({ description: 'which exits are `completed`' }),
+  noRetry: z
+    .array(exitCode)
+    .readonly()
+    .optional()
+    .meta({ description: 'exit codes after which no restart follows' }),
   ttl: positive
     .optional()
     .meta({ description: 'over all lives of the agent; a note at 0.8 of it, at 1 the ladder' }),

@@ -24,7 +24,7 @@ import {
   stopSupervisorSchema,
   supervisorOptionsSchema,
 } from './options.ts'
-import { checkDefaults, planOf } from './plan.ts'
+import { type Base, baseOf, planOf } from './plan.ts'
 import { InputPipe } from './process/input.ts'
 import { readLog } from './process/logs.ts'
 import { allRecords, askRegistry, historyOf, notFound, removeAgent } from './queries.ts'
@@ -55,7 +55,7 @@ export async function createSupervisor(options: SupervisorOptions = {}): Promise
       `Reeve runs on Linux; this is ${process.platform}. Run it in a Linux VM or container.`,
     )
   parseStrictly(supervisorOptionsSchema, options, 'createSupervisor')
-  const defaults = checkDefaults(options.defaults ?? {})
+  const base = baseOf(options.defaults ?? {})
   const supervisorId = nanoid(12)
   const clock = options.clock ?? realClock
   const registry = options.registry ?? memoryRegistry()
@@ -70,18 +70,18 @@ export async function createSupervisor(options: SupervisorOptions = {}): Promise
     await registry.close?.()
     throw error
   }
-  return new Supervisor(runtime, defaults)
+  return new Supervisor(runtime, base)
 }
 
 export class Supervisor {
   readonly #runtime: Runtime
-  readonly #defaults: AgentDefaults
+  readonly #base: Base
   #stopping: Promise<StopSupervisorResult> | undefined
 
   /** @internal Supervisors come from `createSupervisor()`. */
-  constructor(runtime: Runtime, defaults: AgentDefaults) {
+  constructor(runtime: Runtime, base: Base) {
     this.#runtime = runtime
-    this.#defaults = defaults
+    this.#base = base
   }
 
   get id(): string {
@@ -106,7 +106,7 @@ export class Supervisor {
    */
   spawn(spec: AgentSpec): Agent {
     const runtime = this.#runtime
-    const plan = planOf(spec, this.#defaults, process.cwd())
+    const plan = planOf(spec, this.#base, process.cwd())
     const known = spec.id === undefined ? undefined : runtime.seats.get(spec.id)
     if (known) {
       if (known.plan.given !== plan.given)

@@ -1,5 +1,5 @@
 /** What agents say of themselves and what is seen of them, and what their machines are told of it. */
-import { type Evidence, type LifeAddress, lifeKey } from '../machines/events.ts'
+import { type Activity, type Evidence, type LifeAddress, lifeKey } from '../machines/events.ts'
 import type { SupervisorEvent } from '../machines/supervisor.ts'
 import type { Clock } from './clock.ts'
 import { messageOf } from './errors.ts'
@@ -11,6 +11,9 @@ import type { Warning } from './listeners.ts'
 import type { Launcher } from './process/launcher.ts'
 import { logLook, readLog } from './process/logs.ts'
 import type { Seat } from './seat.ts'
+
+/** Reports of one life that wait for the launcher's word; that takes a few milliseconds. */
+const EARLY_BOUND = 1_000
 
 export interface VigilOptions {
   /** Where the report files are. */
@@ -52,30 +55,15 @@ export class Vigil {
   }
 
   /** Its lifetime runs from now, over all its lives. */
-  begin({ plan }: Seat): void {
+  begin(seat: Seat): void {
+    const { plan } = seat
+    seat.expired = false
     if (plan.ttlMs !== null) this.#deadlines.lifetime(plan.id, plan.ttlMs)
   }
 
   /** No further life follows. */
   end({ plan }: Seat): void {
     this.#deadlines.forgetLifetime(plan.id)
-  }
-
-  /** The process is there: readiness by a line of its output is waited for. */
-  awaitReadiness(seat: Seat, life: LifeAddress): void {
-    const { ready } = seat.plan
-    if (typeof ready === 'string') return
-    const { clock, send, warn } = this.#options
-    const over = () => seat.ended || seat.record.incarnation !== life.incarnation
-    seat.stopReadiness = awaitLine({
-      lines: readLog(seat.logFile, { from: seat.logOffset, follow: true, until: over, clock }),
-      pattern: ready.line,
-      found: (line) => send({ type: 'READY', ...life, evidence: { ready: line } }),
-      failed: (cause) => {
-        const message = `the log of ${seat.plan.name} cannot be read for its ready line: ${messageOf(cause)}`
-        warn({ code: 'internal', message, agentId: life.agentId, cause })
-      },
-    })
   }
 
   /** It is running: heartbeats are due from now on. */
@@ -109,10 +97,15 @@ export class Vigil {
     const { seatOf, send } = this.#options
     const seat = seatOf(life.agentId)
     if (!seat || seat.ended || seat.record.incarnation !== life.incarnation) return
+    if (seat.record.state === 'spawning' && offset !== undefined) {
+      if (seat.early.length < EARLY_BOUND) seat.early.push({ report, offset })
+      return
+    }
     const address: LifeAddress = { agentId: life.agentId, incarnation: life.incarnation }
     const activity = activityOf(report)
     if (activity) {
-      this.#deadlines.activity(address, activity)
+      // What its machine makes of it comes back by `acts`; said again, it is a heartbeat.
+      this.beat(address)
       send({ type: 'ACTIVITY', ...address, activity })
       return
     }
@@ -143,9 +136,37 @@ export class Vigil {
     }
   }
 
+  /** The process is known now: what it said before that is said. */
+  spawned(seat: Seat, life: LifeAddress): void {
+    this.#awaitReadiness(seat, life)
+    for (const { report, offset } of seat.early.splice(0)) this.heard(life, report, offset)
+  }
+
+  /** Its machine took what it says it does: `idle` and `waiting` hold its deadline. */
+  acts(life: LifeAddress, activity: Activity): void {
+    this.#deadlines.activity(life, activity)
+  }
+
   /** Nothing is watched any more; report files stay until {@link Reports.close}. */
   close(): void {
     this.#deadlines.close()
+  }
+
+  /** Readiness by a line of its output. */
+  #awaitReadiness(seat: Seat, life: LifeAddress): void {
+    const { ready } = seat.plan
+    if (typeof ready === 'string') return
+    const { clock, send, warn } = this.#options
+    const over = () => seat.ended || seat.record.incarnation !== life.incarnation
+    seat.stopReadiness = awaitLine({
+      lines: readLog(seat.logFile, { from: seat.logOffset, follow: true, until: over, clock }),
+      pattern: ready.line,
+      found: (line) => send({ type: 'READY', ...life, evidence: { ready: line } }),
+      failed: (cause) => {
+        const message = `the log of ${seat.plan.name} cannot be read for its ready line: ${messageOf(cause)}`
+        warn({ code: 'internal', message, agentId: life.agentId, cause })
+      },
+    })
   }
 
   /** Everything that can be seen of these lives: what they reported meanwhile, their logs, their trees. */
@@ -183,8 +204,10 @@ export class Vigil {
   }
 
   #expired(agentId: string): void {
-    const limitMs = this.#options.seatOf(agentId)?.plan.ttlMs ?? 0
-    const reason = { kind: 'ttl', by: 'supervisor', message: `its ttl of ${limitMs} ms is over` } as const
-    this.#options.send({ type: 'STOP', agentId, reason })
+    const seat = this.#options.seatOf(agentId)
+    if (!seat) return
+    seat.expired = true
+    const message = `its ttl of ${seat.plan.ttlMs} ms is over`
+    this.#options.send({ type: 'STOP', agentId, reason: { kind: 'ttl', by: 'supervisor', message } })
   }
 }

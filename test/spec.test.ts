@@ -1,16 +1,16 @@
 /** What a caller may ask for, and what is said when it may not be. */
 import t from 'tap'
 import { ReeveError } from '../src/errors.ts'
-import { checkDefaults, planOf } from '../src/plan.ts'
+import { baseOf, planOf } from '../src/plan.ts'
 import type { AgentDefaults, AgentSpec } from '../src/spec.ts'
 import { durationMs } from '../src/strict.ts'
 
 const plan = (spec: object, defaults: AgentDefaults = {}) =>
-  planOf({ command: ['agent'], ...spec } as AgentSpec, defaults, '/work')
+  planOf({ command: ['agent'], ...spec } as AgentSpec, baseOf(defaults), '/work')
 
 const refusal = (spec: unknown): ReeveError => {
   try {
-    planOf(spec as AgentSpec, {}, '/work')
+    planOf(spec as AgentSpec, baseOf({}), '/work')
   } catch (error) {
     return error as ReeveError
   }
@@ -86,11 +86,11 @@ t.test("a supervisor's defaults are laid under the spec, key by key", async (t) 
   t.same(line.ready, { line: 'up' }, 'what makes ready is one choice, never a mixture')
   t.equal(plan({ heartbeat: false }, defaults).heartbeat, null)
   t.equal(plan({ heartbeat: { timeout: '1s' } }, { heartbeat: false }).heartbeat?.timeoutMs, 1_000)
-  t.throws(() => checkDefaults({ command: ['x'] } as AgentDefaults), {
+  t.throws(() => baseOf({ command: ['x'] } as AgentDefaults), {
     code: 'invalid_spec',
     field: 'command',
   })
-  t.throws(() => checkDefaults({ ttl: 'soon' }), { code: 'invalid_spec', field: 'ttl' })
+  t.throws(() => baseOf({ ttl: 'soon' }), { code: 'invalid_spec', field: 'ttl' })
 })
 
 t.test('bad input gets an error that names the field, the value and the way out', async (t) => {

@@ -1,6 +1,6 @@
 /** What the scenario tests share: a crew of agents that is always brought home, and a patient eye on the machine. */
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -149,6 +149,24 @@ export async function crew(t: Test, options: SupervisorOptions = {}): Promise<Cr
   t.teardown(() => supervisor.stop({ timeout: '3s' }))
   return Object.assign(supervisor, { folder, entriesSeen, warnings })
 }
+
+/** The process that forks for this crew: another one than ours. */
+export const launcherOf = (of: Supervisor): Promise<number> =>
+  until(
+    () =>
+      readdirSync('/proc')
+        .map(Number)
+        .find((pid) => {
+          if (!(pid > 0) || !alive(pid)) return false
+          try {
+            const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+            return argv.includes('launcher') && argv.includes(of.home)
+          } catch {
+            return false
+          }
+        }),
+    { what: `a launcher of ${of.home}` },
+  )
 
 /** The states that an agent went through, in order. */
 export const statesOf = (crewOf: Crew, agent: Agent): string[] =>

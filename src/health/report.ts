@@ -32,7 +32,9 @@ const instant = z.iso
   .transform((date) => date.toISOString())
 
 const message = z.string().transform((text) => cut(text, MAX_MESSAGE_BYTES))
-const amount = z.number().nonnegative().optional()
+/** Bounded, so that no single report spoils the sum. */
+const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).optional()
+const money = z.number().nonnegative().max(1e9).optional()
 
 export const reportSchema = z.discriminatedUnion('type', [
   /** Initialised: ends `pre_starting` where the spec says `ready: {report: true}`. */
@@ -51,7 +53,7 @@ export const reportSchema = z.discriminatedUnion('type', [
     message: message.optional(),
   }),
   /** Used since the last such report; added up and held against the budget. */
-  z.object({ type: z.literal('usage'), turns: amount, tokens: amount, usd: amount }),
+  z.object({ type: z.literal('usage'), turns: count, tokens: count, usd: money }),
   /** Asks for more time. Counts as a beat for now. */
   z.object({ type: z.literal('extend'), for: duration }),
   /** Is about to end by itself. */

@@ -28,6 +28,7 @@ export class Connection {
   readonly #socket: Socket
   readonly #options: ConnectionOptions
   #warned = false
+  #unsent: string[] = []
 
   private constructor(child: ChildProcess, socket: Socket, options: ConnectionOptions) {
     this.pid = child.pid ?? 0
@@ -94,9 +95,17 @@ export class Connection {
     this.sendLine(lineOf(request))
   }
 
+  /** Lines of one turn are written together: a write wakes the launcher, and may cost this process its turn. */
   sendLine(line: string): void {
-    if (!this.#socket.writable) return
-    this.#socket.write(line)
+    if (this.#unsent.length === 0) process.nextTick(() => this.#flush())
+    this.#unsent.push(line)
+  }
+
+  #flush(): void {
+    const lines = this.#unsent.join('')
+    this.#unsent = []
+    if (lines === '' || !this.#socket.writable) return
+    this.#socket.write(lines)
     if (this.#socket.writableLength > MANY_UNREAD_BYTES && !this.#warned) {
       this.#warned = true
       const megabytes = Math.round(this.#socket.writableLength / 2 ** 20)
@@ -116,6 +125,7 @@ export class Connection {
 
   /** Lets the launcher know that nobody will ask any more. */
   end(): void {
+    this.#flush()
     this.#socket.destroy()
   }
 }

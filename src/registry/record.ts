@@ -3,6 +3,7 @@ import {
   type Activity,
   type AgentState,
   type Entry,
+  type EntryEvent,
   type ErrorInfo,
   type Evidence,
   type Exit,
@@ -55,6 +56,10 @@ export interface AgentRecord {
 }
 
 const WITH_PROCESS: readonly AgentState[] = ['pre_starting', 'running', 'stalling', 'terminating']
+
+const WORKING: Activity = { kind: 'working' }
+/** What they tell is no error of the agent: it ended, or will. */
+const NO_ERRORS_OF_ITS_OWN: readonly EntryEvent[] = ['cleanup_failed', 'kill_failed']
 
 const begun = (entry: Entry): AgentRecord => ({
   id: entry.agentId,
@@ -111,34 +116,41 @@ export function fold(record: AgentRecord | undefined, entry: Entry): AgentRecord
   const changed = entry.from !== entry.to
   const hasProcess = WITH_PROCESS.includes(state)
   const pid = hasProcess ? (entry.pid ?? base.pid) : null
+  const { event } = entry
+  // Written out, not spread: a record is folded for every entry of every agent, and this is ten times as fast.
   return {
-    ...base,
+    id: base.id,
+    name: base.name,
     state,
-    supervisorId: entry.supervisorId,
-    host: entry.host,
+    alive: pid !== null,
+    activity: state === 'running' ? (entry.activity ?? base.activity ?? WORKING) : null,
+    group: base.group,
     incarnation: entry.incarnation,
     restarts: entry.incarnation - 1,
-    alive: pid !== null,
+    supervisorId: entry.supervisorId,
+    host: entry.host,
     pid,
     startTime: pid === null ? null : (entry.startTime ?? base.startTime),
     bootId: pid === null ? null : (entry.bootId ?? base.bootId),
-    activity: state === 'running' ? (entry.activity ?? base.activity ?? { kind: 'working' }) : null,
+    createdAt: base.createdAt,
     startedAt: changed && state === 'pre_starting' ? entry.at : base.startedAt,
     endedAt: changed && isEnd(state) ? entry.at : base.endedAt,
     lastHeartbeatAt: entry.lastHeartbeatAt ?? base.lastHeartbeatAt,
     exit: entry.exit ?? base.exit,
     reason: entry.reason ?? base.reason,
-    error:
-      entry.event === 'cleanup_failed' || entry.event === 'kill_failed'
-        ? base.error
-        : (entry.error ?? base.error),
+    error: NO_ERRORS_OF_ITS_OWN.includes(event) ? base.error : (entry.error ?? base.error),
     escaped: entry.escaped ?? base.escaped,
     evidence: changed ? (entry.evidence ?? null) : base.evidence,
     cleanupErrors:
-      entry.event === 'cleanup_failed' && entry.error
-        ? [...base.cleanupErrors, entry.error]
-        : base.cleanupErrors,
+      event === 'cleanup_failed' && entry.error ? [...base.cleanupErrors, entry.error] : base.cleanupErrors,
     usage: entry.usage ?? base.usage,
+    task: base.task,
+    lane: base.lane,
+    spawner: base.spawner,
+    labels: base.labels,
+    command: base.command,
+    cwd: base.cwd,
+    logFile: base.logFile,
   }
 }
 

@@ -2,13 +2,13 @@ import { execFileSync } from 'node:child_process'
 import { appendFileSync, linkSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import type { Agent } from '../../src/index.ts'
+import type { Agent, AgentSpec } from '../../src/index.ts'
 import { type Crew, crew, FOREVER, fixture, nothingIsLeft, notesOf, soon, until } from '../support.ts'
 
 nothingIsLeft(t)
 
 const reportOf = (c: Crew, agent: Agent) => join(c.home, 'reports', `${agent.id}.${agent.incarnation}`)
-const HEARS = { timeout: '1m', sources: ['report'] } as const
+const HEARS: AgentSpec['heartbeat'] = { timeout: '1m', sources: ['report'] }
 
 /** Another agent still hears and is heard, soon. */
 async function othersAreHeard(c: Crew): Promise<void> {
@@ -31,7 +31,6 @@ t.test('22. malformed lines, half lines and binary are passed over; what is well
     'null',
     '{"type":"__proto__"}',
     '{"type":"usage","turns":-1,"tokens":"many","usd":1e999}',
-    '{"type":"usage","turns":1e308}',
     '\u0000\u0001\u0002\u00ff',
     '{"__proto__":{"type":"ready"}}',
     '',
@@ -114,7 +113,7 @@ t.test('what an agent says in its last moment is said before its exit', async (t
   const c = await crew(t)
   for (let i = 0; i < 10; i += 1) {
     const agent = c.spawn({
-      command: ['sh', '-c', 'echo \'{"type":"usage","tokens":7}\' >> "$REEVE_REPORT"; printf \'{"type":"result","value":{"ok":1}}\' >> "$REEVE_REPORT"'],
+      command: ['sh', '-c', 'echo \'{"type":"usage","tokens":7}\' >> "$REEVE_REPORT"; echo \'{"type":"result","value":{"ok":1}}\' >> "$REEVE_REPORT"'],
     })
     const record = await agent.ended
     t.same(record.usage, { turns: 0, tokens: 7, usd: 0 })
@@ -135,4 +134,22 @@ t.test('usage adds up over all lives, and a report from within counts as one fro
   t.throws(() => agent.heartbeat({ type: 'waiting' }), { code: 'invalid_spec' })
   t.throws(() => agent.heartbeat('nonsense'), { code: 'invalid_spec' })
   t.throws(() => agent.heartbeat(7), { code: 'invalid_spec' })
+})
+
+t.test('the last word counts also without a newline', async (t) => {
+  const c = await crew(t)
+  const agent = c.spawn({ command: ['sh', '-c', 'printf \'{"type":"result","value":42}\' >> "$REEVE_REPORT"'] })
+  await agent.ended
+  t.match(notesOf(c, agent, 'result'), [{ evidence: { said: 42 } }])
+})
+
+t.test('a usage beyond all reason does not spoil the sums', async (t) => {
+  const c = await crew(t)
+  const agent = c.spawn({ command: FOREVER, heartbeat: HEARS })
+  await agent.ready
+  for (const turns of ['1e308', '1e308', '1']) appendFileSync(reportOf(c, agent), `{"type":"usage","turns":${turns}}\n`)
+  await until(() => agent.record.usage || null, { what: 'usage' })
+  appendFileSync(reportOf(c, agent), 'idle\n')
+  await until(() => agent.activity?.kind === 'idle' || null, { what: 'idle' })
+  t.ok(Number.isSafeInteger(agent.record.usage?.turns), String(agent.record.usage?.turns))
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import t from 'tap'
 import type { AgentSpec } from '../../src/index.ts'
-import { alive, type Crew, crew, FOREVER, fixture, nothingIsLeft, pidsFrom, remember, soon, statesOf, until } from '../support.ts'
+import { alive, type Crew, crew, FOREVER, fixture, launcherOf, nothingIsLeft, pidsFrom, remember, soon, statesOf, until } from '../support.ts'
 
 nothingIsLeft(t)
 
@@ -100,11 +100,7 @@ for (const [what, { errno, message, spec }] of Object.entries(REFUSED)) {
 
 t.test('14. no descriptor left in the launcher: backoff, the supervisor alive, the next spawn fine', async (t) => {
   const c = await crew(t)
-  const first = c.spawn({ command: ['sh', '-c', 'echo $PPID; exec sleep 1000'], ready: { line: /\d/ } })
-  const log = first.record.logFile
-  const launcher = await until(() => existsSync(log) && Number.parseInt(readFileSync(log, 'utf8'), 10), {
-    what: 'the pid of the launcher',
-  })
+  const launcher = await launcherOf(c)
   const open = Math.max(...readdirSync(`/proc/${launcher}/fd`).map(Number))
   execFileSync('prlimit', ['--pid', String(launcher), `--nofile=${open + 1}:`])
   const agents = Array.from({ length: 20 }, () =>
@@ -134,6 +130,19 @@ t.test('15. never ready: ready_timeout, the ladder, nothing left', async (t) => 
   t.match(agent.record, { state: 'killed', reason: { kind: 'ready_timeout', by: 'supervisor' } })
   t.same(pids.filter(alive), [])
   t.same(statesOf(c, agent), ['spawning', 'pre_starting', 'terminating', 'reaping', 'killed'])
+})
+
+t.test('15. ready said in the first moment is never missed', async (t) => {
+  const c = await crew(t)
+  const ready = { report: true, timeout: '20s' } as const
+  for (let round = 0; round < 5; round += 1) {
+    const agents = Array.from({ length: 40 }, () =>
+      c.spawn({ command: ['sh', '-c', 'echo ready >> "$REEVE_REPORT"; echo idle >> "$REEVE_REPORT"; exec sleep 1000'], ready }),
+    )
+    await soon(Promise.all(agents.map((agent) => agent.ready)), 'all are ready', 4000)
+    await until(() => agents.every(({ activity }) => activity?.kind === 'idle') || null, { what: 'all are idle', timeoutMs: 3000 })
+    await c.kill({ all: true })
+  }
 })
 
 t.test('15. ready twice, ready after stop: ignored', async (t) => {
