@@ -26,6 +26,7 @@ export function lifeEffects({ home, clock, launcher, reports, seatOf, answer }: 
   const launch = (life: LifeContext, seat: Seat): void => {
     const { plan } = seat
     seat.beginLife()
+    const reportFile = reports.expect(address(life))
     seat.logOffset = fs.statSync(seat.logFile, { throwIfNoEntry: false })?.size ?? 0
     launcher.launch({
       ...address(life),
@@ -37,9 +38,10 @@ export function lifeEffects({ home, clock, launcher, reports, seatOf, answer }: 
         REEVE_AGENT_ID: plan.id,
         REEVE_AGENT_NAME: plan.name,
         REEVE_INCARNATION: String(life.incarnation),
-        REEVE_REPORT: reports.create(address(life)),
+        REEVE_REPORT: reportFile,
       },
       logFile: seat.logFile,
+      reportFile,
       fifo: plan.stdin === 'open' ? inputOf(home, life) : null,
       rungs: plan.life.rungs,
       killWaitMs: plan.life.killWaitMs,
@@ -55,7 +57,7 @@ export function lifeEffects({ home, clock, launcher, reports, seatOf, answer }: 
         launch(life, seat)
       } catch (cause) {
         const errno = errnoOf(cause)
-        const message = `its report file could not be made: ${messageOf(cause)}`
+        const message = `it could not be prepared: ${messageOf(cause)}`
         const error = { code: 'spawn_failed', message, ...(errno !== undefined && { errno }) }
         answer({ type: 'SPAWN_FAILED', ...address(life), error })
       }

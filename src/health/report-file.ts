@@ -72,14 +72,6 @@ export class ReportFile {
     this.#events = events
   }
 
-  /** Takes the descriptor of the file as it was made. */
-  take(fd: number): void {
-    const stat = fstatSync(fd)
-    this.#fd = fd
-    this.#identity = identityOf(stat)
-    this.#mtimeMs = stat.mtimeMs
-  }
-
   /** A line of it is being told just now. */
   get reading(): boolean {
     return this.#reading

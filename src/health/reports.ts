@@ -2,7 +2,7 @@
  * The report files of all lives: one directory watch tells which were written to, one sweep a second finds what the
  * watch dropped, and every turn of the event loop reads a little of each that has something to say.
  */
-import { constants, openSync, rmSync, unlinkSync } from 'node:fs'
+import { lstatSync, rmSync, unlinkSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type LifeAddress, lifeKey } from '../../machines/events.ts'
@@ -86,11 +86,14 @@ export class Reports {
     )
   }
 
-  /** Makes the empty file (0600) and returns its path: `REEVE_REPORT`. What was left at that path is removed. */
-  create(life: LifeAddress): string {
+  /**
+   * A life begins: whatever was left at its path is removed, and what appears there is read. Returns the path,
+   * `REEVE_REPORT`. The file itself is made by whoever forks: making it here would cost the caller half a millisecond.
+   */
+  expect(life: LifeAddress): string {
     const path = this.path(life)
-    const fd = createEmpty(path)
-    this.#track(life, path, 0).take(fd)
+    removeLeftover(path)
+    this.#track(life, path, 0)
     return path
   }
 
@@ -299,14 +302,7 @@ export class Reports {
 /** The name of a life's file: an id holds no dot. */
 const fileName = lifeKey
 
-/** Makes it, empty, 0600, and answers its descriptor. Whatever stands there was left by another run. */
-function createEmpty(path: string): number {
-  const flags = constants.O_RDONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
-  try {
-    return openSync(path, flags, 0o600)
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error
-    rmSync(path, { recursive: true, force: true })
-    return openSync(path, flags, 0o600)
-  }
+/** Whatever stands there was left by another run: most often nothing does. */
+function removeLeftover(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })) rmSync(path, { recursive: true, force: true })
 }

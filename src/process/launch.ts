@@ -6,10 +6,11 @@
  * is `ENOEXEC`.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, constants, openSync } from 'node:fs'
+import { closeSync, constants, openSync, rmSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import type { ErrorInfo, ProcessIdentity } from '../../machines/events.ts'
 import { errnoOf, messageOf } from '../errors.ts'
-import { closeFifo, type Fifo, makeFifo, openFifo, openReader } from './fifo.ts'
+import { closeFifo, type Fifo, makeFifo, openFifo, openReader, removeFifo } from './fifo.ts'
 import { identify } from './identity.ts'
 import { cwdFailure, type Execution, explain, failed } from './launch-errors.ts'
 import type { LaunchOrder } from './launcher.ts'
@@ -42,16 +43,39 @@ export function environmentFor(base: Environment, order: LaunchOrder): Environme
   return Object.fromEntries(env.set('REEVE_LIFE', order.marker))
 }
 
-/** What has to be waited for before the fork: the working directory is looked at, the FIFO made. */
+/** What has to be waited for before the fork: the working directory is looked at, report file and FIFO are made. */
 export async function prepare(order: LaunchOrder): Promise<ErrorInfo | undefined> {
   const wrong = await cwdFailure(order.cwd)
-  if (wrong !== undefined || order.fifo === null) return wrong
+  if (wrong !== undefined) return wrong
+  const { reportFile, fifo } = order
+  return (
+    (reportFile === null ? undefined : await made('report file', reportFile, makeEmpty)) ??
+    (fifo === null ? undefined : await made('FIFO for stdin', fifo, makeFifo))
+  )
+}
+
+/** Takes back what was made for an agent that is not forked after all. */
+export function unprepare({ reportFile, fifo }: LaunchOrder): void {
+  if (reportFile !== null) rmSync(reportFile, { force: true })
+  if (fifo !== null) removeFifo(fifo)
+}
+
+async function made(
+  what: string,
+  path: string,
+  make: (path: string) => Promise<void>,
+): Promise<ErrorInfo | undefined> {
   try {
-    await makeFifo(order.fifo)
+    await make(path)
   } catch (error) {
-    return failed(`The FIFO ${order.fifo} for stdin could not be made: ${messageOf(error)}`, errnoOf(error))
+    return failed(`The ${what} ${path} could not be made: ${messageOf(error)}`, errnoOf(error))
   }
   return undefined
+}
+
+async function makeEmpty(path: string): Promise<void> {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+  await (await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)).close()
 }
 
 /** Forks. The process, when there is one, is there before this returns; why there is none takes a moment to tell. */

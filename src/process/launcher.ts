@@ -18,6 +18,8 @@ export interface LaunchOrder extends LifeAddress {
   readonly env: Readonly<Record<string, string | null>>
   /** stdout and stderr are appended to it (0600). */
   readonly logFile: string
+  /** The empty file to make (0600), in which it may speak of itself; `null`: none. */
+  readonly reportFile: string | null
   /** The FIFO to make (0600) and to give it as stdin; `null`: `/dev/null`. */
   readonly fifo: string | null
   /** The ladder that the launcher walks alone when its supervisor is gone. */

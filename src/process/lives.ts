@@ -12,8 +12,7 @@ import {
 } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
 import { errnoOf, messageOf } from '../errors.ts'
-import { removeFifo } from './fifo.ts'
-import { type Environment, fork, prepare, scrubbed } from './launch.ts'
+import { type Environment, fork, prepare, scrubbed, unprepare } from './launch.ts'
 import { failed } from './launch-errors.ts'
 import type { LauncherEvents, LaunchOrder, LifeTerms, SweepOptions, TreeUsage } from './launcher.ts'
 import { Life } from './life.ts'
@@ -172,7 +171,7 @@ export class Lives {
     try {
       const wrong = await prepare(order)
       if (life.phase !== 'launching' || wrong !== undefined) {
-        if (order.fifo !== null) removeFifo(order.fifo)
+        unprepare(order)
         if (wrong !== undefined) this.#neverCame(life, wrong)
         return
       }

@@ -36,7 +36,7 @@ t.test(
       onRejected: (_, cause) => t.fail(cause),
       onTrouble: (message) => t.fail(message),
     })
-    const path = reports.create(life)
+    const path = reports.expect(life)
     const agent = spawn('sh', ['-c', 'while :; do echo beat >> "$0"; sleep 0.05; done', path], {
       stdio: 'ignore',
     })

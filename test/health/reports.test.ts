@@ -56,6 +56,13 @@ function setUp(t: Test, over: Partial<ReportsOptions> = {}) {
   return { dir, told, rejected, troubles, reports, types }
 }
 
+/** A life begins, and its launcher makes the file. */
+function begin(reports: Reports, life: LifeAddress): string {
+  const path = reports.expect(life)
+  closeSync(openSync(path, 'wx', 0o600))
+  return path
+}
+
 const until = async (t: Test, what: string, condition: () => boolean, withinMs = 5000): Promise<void> => {
   const endMs = performance.now() + withinMs
   while (!condition() && performance.now() < endMs) await new Promise((resolve) => setTimeout(resolve, 1))
@@ -90,12 +97,10 @@ const openIn = (dir: string): number =>
     }
   }).length
 
-t.test('a file of 0600, named by id and incarnation, that any shell can report to', async (t) => {
+t.test('a file named by id and incarnation, that any shell can report to', async (t) => {
   const { dir, reports, told } = setUp(t)
-  const path = reports.create(coder)
+  const path = begin(reports, coder)
   t.equal(path, join(dir, 'coder.1'))
-  t.equal(lstatSync(path).mode & 0o7777, 0o600)
-  t.equal(lstatSync(path).size, 0)
   execFileSync('sh', ['-c', 'echo ready >> "$0"; echo \'{"type":"usage","turns":1}\' >> "$0"', path])
   await until(t, 'heard', () => told.length === 2)
   t.same(told, [
@@ -110,7 +115,7 @@ t.test('what another run left at the path is removed', async (t) => {
   mkdirSync(join(dir, 'other.7'))
   writeFileSync(join(dir, 'other.7', 'x'), '')
   for (const life of [coder, other]) {
-    const path = reports.create(life)
+    const path = begin(reports, life)
     t.ok(lstatSync(path).isFile())
     t.ok(reports.drain(life))
   }
@@ -119,7 +124,7 @@ t.test('what another run left at the path is removed', async (t) => {
 
 t.test('drain reads at once, end reads the rest and unlinks', async (t) => {
   const { dir, reports, types } = setUp(t, { watch: deafWatch })
-  const path = reports.create(coder)
+  const path = begin(reports, coder)
   appendFileSync(path, 'beat\nidle\n')
   t.equal(reports.drain(coder), true)
   t.same(types(), ['beat', 'idle'])
@@ -136,7 +141,7 @@ t.test('drain reads at once, end reads the rest and unlinks', async (t) => {
 
 t.test('malformed lines, blank ones, binary, NULs and half lines', async (t) => {
   const { reports, told, types } = setUp(t, { watch: deafWatch })
-  const path = reports.create(coder)
+  const path = begin(reports, coder)
   appendFileSync(path, 'nonsense\n\n\r\n{"type":"waiting"}\n{{{\nbeat\r\n')
   appendFileSync(path, Buffer.from([0, 0, 0xff, 0xfe, 0x80, 0x0a, 0, 0x0a]))
   appendFileSync(path, '{"type":"us')
@@ -154,7 +159,7 @@ t.test('malformed lines, blank ones, binary, NULs and half lines', async (t) => 
 
 t.test('a line of 16 KiB is read, a longer one is counted and skipped', async (t) => {
   const { reports, types } = setUp(t, { watch: deafWatch })
-  const path = reports.create(coder)
+  const path = begin(reports, coder)
   const result = (bytes: number) => `{"type":"result","value":"${'x'.repeat(bytes - 28)}"}`
   t.equal(result(100).length, 100)
   appendFileSync(path, `${result(16 * 1024)}\n${result(16 * 1024 + 1)}\n`)
@@ -171,7 +176,7 @@ t.test('a line of 16 KiB is read, a longer one is counted and skipped', async (t
 
 t.test('truncated: from the start; written over: a sign of life', async (t) => {
   const { reports, types } = setUp(t, { watch: deafWatch })
-  const path = reports.create(coder)
+  const path = begin(reports, coder)
   appendFileSync(path, 'ready\nworking\n')
   reports.drain(coder)
   writeFileSync(path, 'idle\n')
@@ -193,7 +198,7 @@ t.test(
   'deleted: no trouble; made anew, replaced, moved away: the new one is read, the old one to its end',
   async (t) => {
     const { reports, types, rejected, troubles } = setUp(t, { watch: deafWatch })
-    const path = reports.create(coder)
+    const path = begin(reports, coder)
     appendFileSync(path, 'ready\n')
     reports.drain(coder)
     appendFileSync(path, 'beat\n')
@@ -223,7 +228,7 @@ t.test(
 
 t.test('the same through the watch alone, without a sweep', async (t) => {
   const { reports, types } = setUp(t, { clock: new SteppingClock() })
-  const path = reports.create(coder)
+  const path = begin(reports, coder)
   appendFileSync(path, 'ready\n')
   await until(t, 'ready', () => types().length === 1)
   unlinkSync(path)
@@ -259,8 +264,8 @@ const attacks: Record<string, { cause: string; make: (path: string, dir: string)
 for (const [name, { cause, make }] of Object.entries(attacks))
   t.test(`${name} in its place is not read, does not block, and harms no neighbour`, async (t) => {
     const { dir, reports, types, rejected, troubles } = setUp(t, { watch: deafWatch })
-    const path = reports.create(coder)
-    appendFileSync(reports.create(other), 'ready\n')
+    const path = begin(reports, coder)
+    appendFileSync(begin(reports, other), 'ready\n')
     appendFileSync(path, 'beat\n')
     reports.drain(coder)
     unlinkSync(path)
@@ -284,7 +289,7 @@ for (const [name, { cause, make }] of Object.entries(attacks))
 
 t.test('a second name for the open file stops the reading until it is gone', async (t) => {
   const { dir, reports, types, rejected } = setUp(t, { watch: deafWatch })
-  const path = reports.create(coder)
+  const path = begin(reports, coder)
   linkSync(path, join(dir, 'second'))
   appendFileSync(path, 'beat\n')
   reports.drain(coder)
@@ -298,9 +303,9 @@ t.test(
   'a flood of 100 MB: bounded, its last line is heard, the neighbours too, the loop is free',
   async (t) => {
     const { reports, types, told } = setUp(t)
-    const path = reports.create(coder)
+    const path = begin(reports, coder)
     const neighbours = Array.from({ length: 20 }, (_, at) => ({ agentId: `n${at}`, incarnation: 1 }))
-    const paths = neighbours.map((life) => reports.create(life))
+    const paths = neighbours.map((life) => begin(reports, life))
     const noise = Buffer.from(`${'beat\n{"type":"usage","tokens":1}\nnoise\n'.repeat(30_000)}`).subarray(
       0,
       MIB,
@@ -336,7 +341,7 @@ t.test(
 
 t.test('a flood without a newline does not hide the last complete line before it', async (t) => {
   const { reports, types } = setUp(t, { watch: deafWatch })
-  const path = reports.create(coder)
+  const path = begin(reports, coder)
   const fd = openSync(path, 'a')
   for (let mib = 0; mib < 10; mib += 1) writeSync(fd, Buffer.alloc(1_000_000, 'beat\nidle\n'))
   writeSync(fd, '\nworking\n')
@@ -353,7 +358,7 @@ t.test('a flood without a newline does not hide the last complete line before it
 
 t.test('a life that ends in a flood is read to its last line', async (t) => {
   const { reports, types } = setUp(t)
-  const path = reports.create(coder)
+  const path = begin(reports, coder)
   const fd = openSync(path, 'a')
   for (let mib = 0; mib < 40; mib += 1) writeSync(fd, Buffer.alloc(MIB, 'beat\nidle\n'))
   writeSync(fd, '\nready\nworking')
@@ -367,7 +372,7 @@ t.test('a life that ends in a flood is read to its last line', async (t) => {
 
 t.test('usage is told exactly once, whatever comes in between', async (t) => {
   const { reports, told } = setUp(t)
-  const path = reports.create(coder)
+  const path = begin(reports, coder)
   let written = 0
   const offsets = new Set<number>()
   for (let round = 0; round < 200; round += 1) {
@@ -392,7 +397,7 @@ t.test('usage is told exactly once, whatever comes in between', async (t) => {
 
 t.test('a successor goes on behind the offset that was committed', async (t) => {
   const first = setUp(t)
-  const path = first.reports.create(coder)
+  const path = begin(first.reports, coder)
   appendFileSync(path, '{"type":"usage","turns":1}\n')
   first.reports.drain(coder)
   const offset = first.told[0]?.offset ?? 0
@@ -410,7 +415,7 @@ t.test('a successor goes on behind the offset that was committed', async (t) => 
 t.test('the sweep heals what the watch dropped, once a second', async (t) => {
   const clock = new SteppingClock()
   const { reports, types, troubles } = setUp(t, { clock, watch: deafWatch })
-  const path = reports.create(coder)
+  const path = begin(reports, coder)
   appendFileSync(path, 'ready\n')
   clock.advance(999)
   await turns()
@@ -435,14 +440,14 @@ t.test('without a watch the sweep is quicker, and it is told once', async (t) =>
       throw Object.assign(new Error('watch'), { code: 'ENOSPC' })
     },
   })
-  const path = reports.create(coder)
+  const path = begin(reports, coder)
   appendFileSync(path, 'ready\n')
   clock.advance(100)
   await turns()
   t.same(types(), ['ready'])
   clock.advance(60_000)
   await turns()
-  reports.create(other)
+  begin(reports, other)
   t.equal(troubles.length, 1)
   t.match(troubles[0], /polled/)
 })
@@ -463,7 +468,7 @@ t.test('a watch that fails later', async (t) => {
       }
     },
   })
-  const path = reports.create(coder)
+  const path = begin(reports, coder)
   fail(new Error('gone'))
   appendFileSync(path, 'ready\n')
   clock.advance(100)
@@ -491,8 +496,8 @@ t.test(
         if (report.type === 'stopping') void reports.end(coder)
       },
     })
-    const path = reports.create(coder)
-    appendFileSync(reports.create(other), 'ready\n')
+    const path = begin(reports, coder)
+    appendFileSync(begin(reports, other), 'ready\n')
     appendFileSync(
       path,
       `beat\nidle\nusage\nstopping\n${' '.repeat(9000)}\n`.concat(
@@ -519,7 +524,7 @@ t.test(
 t.test('many files: round and round, none is left out', async (t) => {
   const { reports, told } = setUp(t)
   const lives = Array.from({ length: 300 }, (_, at) => ({ agentId: `a${at}`, incarnation: 1 }))
-  const paths = lives.map((life) => reports.create(life))
+  const paths = lives.map((life) => begin(reports, life))
   for (let round = 0; round < 5; round += 1) for (const path of paths) appendFileSync(path, 'beat\n')
   await until(t, 'all told', () => told.length === 1500)
   await turns()
@@ -535,8 +540,8 @@ t.test('it holds neither the event loop nor descriptors', async (t) => {
     import { realClock } from ${module('clock.js')}
     const nothing = () => {}
     new Reports({ dir: ${JSON.stringify(dir)}, clock: realClock, onReport: nothing, onRejected: nothing, onTrouble: nothing })
-      .create({ agentId: 'a', incarnation: 1 })`
+      .expect({ agentId: 'a', incarnation: 1 })`
   execFileSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 8000 })
-  t.ok(existsSync(join(dir, 'a.1')))
+  t.notOk(existsSync(join(dir, 'a.1')), 'the file itself is made by whoever forks')
   rmSync(dir, { recursive: true })
 })

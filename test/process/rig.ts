@@ -104,6 +104,7 @@ export class Rig {
       cwd: this.home,
       env: {},
       logFile: join(this.home, `${agentId}.log`),
+      reportFile: null,
       fifo: null,
       rungs: [{ signal: 'SIGTERM', waitMs: 200 }],
       killWaitMs: 3000,

@@ -8,7 +8,7 @@ for (const launcher of [undefined, 'inline'] as const)
     const c = await crew(t, { launcher })
     const took: number[] = []
     for (let i = 0; i < 10; i += 1) {
-      const agent = c.spawn({ name: `a${i}`, command: i % 2 ? FOREVER : [fixture('ignores-sigterm.sh')] })
+      const agent = c.spawn({ name: `a${i}`, command: i % 2 ? FOREVER : [fixture('sleeps-through-sigterm.sh')] })
       await agent.ready
       t.match(c.list({ name: agent.name }), [{ alive: true, pid: agent.pid, state: 'running' }])
       process.kill(agent.pid as number, 'SIGKILL')

@@ -25,8 +25,9 @@ t.test('SIGKILL of the launcher: the supervisor goes on, agents live on, are wat
   const pids = [dies, stops, restarts, comesBack, hears].map(({ pid }) => pid as number)
   process.kill(first, 'SIGKILL')
 
-  const next = c.spawn({ name: 'next', command: FOREVER })
-  await soon(next.ready, 'a spawn while there is no launcher')
+  // Asked of a launcher that is dead and not yet known to be: that start has failed, and its policy applies.
+  const next = c.spawn({ name: 'next', command: FOREVER, restart: { policy: 'transient', backoff: { initial: 10 } } })
+  await until(() => next.state === 'running' || null, { what: 'a spawn while there is no launcher' })
   const second = await launcherOf(c)
   remember(second)
   t.not(second, first)
