@@ -123,3 +123,4 @@ export const logOptionsSchema = z.strictObject({
 
 export const removeOptionsSchema = z.strictObject({ history: z.boolean().optional() })
 export const entriesOptionsSchema = z.strictObject({ since: count.optional() })
+export const inputSchema = z.string('must be a text')

@@ -17,6 +17,7 @@ import { killResult } from './kill.ts'
 import { Listeners } from './listeners.ts'
 import type { SupervisorOptions } from './options.ts'
 import type { AgentPlan } from './plan.ts'
+import { InputPipe } from './process/input.ts'
 import type { Launcher, LauncherAnswer } from './process/launcher.ts'
 import { startLauncher } from './process/start-launcher.ts'
 import { EntryLog } from './registry/entries.ts'
@@ -282,6 +283,7 @@ export class Runtime {
       case 'pre_starting':
         seat.lifePid = draft.process?.pid ?? null
         seat.lastPid = seat.lifePid
+        if (seat.plan.stdin === 'open') this.#openInput(seat)
         this.vigil.spawned(seat, life)
         return
       case 'running':
@@ -335,6 +337,16 @@ export class Runtime {
     seat.end.resolve(record)
   }
 
+  /** Held from the start: while the launcher is away, the agent must not read EOF. */
+  #openInput(seat: Seat): void {
+    try {
+      seat.input = new InputPipe(inputOf(this.home, seat.life), seat.plan.id, this.clock)
+    } catch (cause) {
+      const { id: agentId } = seat.plan
+      this.listeners.warn({ code: 'not_accepting_input', message: messageOf(cause), agentId, cause })
+    }
+  }
+
   #killFailed(seat: Seat, entry: Entry): void {
     const { agentId } = entry
     const message = `${seat.plan.name}: ${entry.error?.message ?? 'it survived SIGKILL'}. Reeve goes on trying.`
@@ -369,10 +381,5 @@ export class Runtime {
     // What an agent said before it exited is said before its exit, a last line without its newline too.
     if (answer.type === 'EXITED') void this.vigil.reports.end(answer)
     this.send(answer)
-  }
-
-  /** The FIFO of the present life's stdin, for whoever opens it. */
-  inputPath(seat: Seat): string {
-    return inputOf(this.home, seat.life)
   }
 }

@@ -17,6 +17,7 @@ import type { SupervisorEvents } from './listeners.ts'
 import {
   entriesOptionsSchema,
   filterSchema,
+  inputSchema,
   killStalledSchema,
   logOptionsSchema,
   removeOptionsSchema,
@@ -25,7 +26,6 @@ import {
   supervisorOptionsSchema,
 } from './options.ts'
 import { type Base, baseOf, planOf } from './plan.ts'
-import { InputPipe } from './process/input.ts'
 import { readLog } from './process/logs.ts'
 import { allRecords, askRegistry, historyOf, notFound, removeAgent } from './queries.ts'
 import { memoryRegistry } from './registry/memory.ts'
@@ -241,8 +241,8 @@ export class Supervisor {
       })
     if (seat.plan.stdin !== 'open') throw refuse('its stdin is closed. Spawn it with stdin: "open".')
     if (!seat.record.alive) throw refuse(`it is ${seat.record.state}`)
-    seat.input ??= new InputPipe(this.#runtime.inputPath(seat), seat.plan.id, this.#runtime.clock)
-    await seat.input.write(input)
+    if (!seat.input) throw refuse('its stdin could not be opened; a warning said why')
+    await seat.input.write(parseStrictly(inputSchema, input, 'input'))
   }
 
   /** See {@link Agent.logs}. */

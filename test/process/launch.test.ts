@@ -224,3 +224,21 @@ both(t, 'an exit is told at once while another still holds its output', async (t
   rig.launcher.sweep(order, { gentle: false, killWaitMs: 3000 })
   t.match(await rig.answer('SWEPT', order), { swept: [writer.pid], escaped: [] })
 })
+
+both(
+  t,
+  'the report file is made before the fork: empty, 0600, and never over something else',
+  async (t, rig) => {
+    const folder = temporaryFolder(t)
+    const reportFile = join(folder, 'report')
+    const order = rig.order(['sh', '-c', 'test -f "$R" && exit 7'], { reportFile, env: { R: reportFile } })
+    rig.launcher.launch(order)
+    t.same((await rig.answer('EXITED', order)).exit, { code: 7, signal: null })
+    t.match(statSync(reportFile), { size: 0 })
+    t.equal(statSync(reportFile).mode & 0o7777, 0o600)
+    t.match(await failureOf(rig, rig.order(['true'], { reportFile })), {
+      errno: 'EEXIST',
+      message: /report file .* could not be made/,
+    })
+  },
+)

@@ -15,7 +15,7 @@ for (const launcher of [undefined, 'inline'] as const)
     const stops = [c.stop({ by: 'me' }), c.stop(), c.stop({ timeout: '1ms' })]
     const results = await soon(Promise.all(stops), 'stopped')
     for (const result of results) t.same(result, { ended: 10, escaped: [], timedOut: false })
-    const order = c.entriesSeen.filter(({ to }) => to === 'terminating').map(({ name }) => name)
+    const order = c.entriesSeen.filter(({ from, to }) => from !== to && to === 'terminating').map(({ name }) => name)
     t.same(order, agents.map(({ name }) => name).reverse())
     t.ok(agents.every(({ record }) => record.reason?.kind === 'shutdown' && record.reason.by === 'me'))
     t.same(c.list(), [])
