@@ -73,7 +73,8 @@ export function killResult(
   at: string,
 ): KillResult {
   const { record, kill } = seat
-  const forced = kill.forced && record.exit?.signal === 'SIGKILL'
+  // An exit that nobody saw, after SIGKILL, is taken for its doing.
+  const forced = kill.forced && record.exit?.code == null && (record.exit?.signal ?? 'SIGKILL') === 'SIGKILL'
   return {
     success: true,
     agentId: record.id,

@@ -146,7 +146,9 @@ export async function crew(t: Test, options: SupervisorOptions = {}): Promise<Cr
   supervisor.on('transition', see)
   supervisor.on('note', see)
   supervisor.on('warning', ({ message }) => warnings.push(message))
-  t.teardown(() => supervisor.stop({ timeout: '3s' }))
+  t.teardown(async () => {
+    await soon(supervisor.stop({ timeout: '3s' }), 'the crew is home', 6000).catch((error) => t.comment(String(error)))
+  })
   return Object.assign(supervisor, { folder, entriesSeen, warnings })
 }
 

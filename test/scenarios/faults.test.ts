@@ -1,5 +1,5 @@
 import t from 'tap'
-import { crew, FOREVER, fixture, host, nothingIsLeft, refusal, said, soon, statesOf, temporaryFolder, until } from '../support.ts'
+import { crew, FOREVER, fixture, host, nothingIsLeft, refusal, soon, statesOf, temporaryFolder, until } from '../support.ts'
 
 nothingIsLeft(t)
 
@@ -155,11 +155,10 @@ t.test('entries: read along from any number, to the end; they are numbered witho
   })()
   await c.spawn({ command: ['true'] }).ended
   await c.spawn({ command: FOREVER }).ready
+  await refusal(() => soon(c.entries({ since: 'x' as unknown as number })[Symbol.asyncIterator]().next(), 'x', 300), 'invalid_spec')
   await c.stop()
   await soon(reading, 'the end of entries')
   t.same(numbers, numbers.map((_, i) => i + 1))
   t.equal(numbers.length, c.entriesSeen.length)
-  await refusal(() => c.entries({ since: 'x' as unknown as number })[Symbol.asyncIterator]().next(), 'invalid_spec')
   await refusal(() => c.on('transitions' as 'note', () => {}), 'invalid_spec')
-  t.ok(said)
 })

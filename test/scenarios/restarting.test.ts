@@ -56,6 +56,7 @@ t.test('25. a restart that fails to start counts as a failure', async (t) => {
   const launcher = await launcherOf(c)
   const agent = c.spawn({
     command: FOREVER,
+    killWait: '200ms',
     restart: { policy: 'transient', backoff: quick, intensity: { restarts: 2, within: '1m' } },
   })
   await agent.ready
