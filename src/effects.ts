@@ -1,13 +1,12 @@
 /** What the outside does for a life: where the machines meet processes, reports and clean-up hooks. */
-import fs from 'node:fs'
 import type { LifeContext } from '../machines/context.ts'
 import type { LifeEffects } from '../machines/effects.ts'
 import type { LifeAddress, LifeAnswer } from '../machines/events.ts'
 import type { Clock } from './clock.ts'
 import { within } from './deferred.ts'
 import { errnoOf, messageOf } from './errors.ts'
-import type { Reports } from './health/reports.ts'
 import { type Home, inputOf } from './home.ts'
+import type { Outside } from './outside.ts'
 import type { Launcher } from './process/launcher.ts'
 import type { Seat } from './seat.ts'
 
@@ -15,19 +14,21 @@ export interface EffectsOptions {
   readonly home: Home
   readonly clock: Clock
   readonly launcher: Launcher
-  readonly reports: Reports
+  readonly reports: Pick<ReturnType<Outside['openReports']>, 'expect'>
+  readonly logSize: Outside['logSize']
   readonly seatOf: (agentId: string) => Seat | undefined
   readonly answer: (answer: LifeAnswer) => void
 }
 
-export function lifeEffects({ home, clock, launcher, reports, seatOf, answer }: EffectsOptions): LifeEffects {
+export function lifeEffects(options: EffectsOptions): LifeEffects {
+  const { home, clock, launcher, reports, logSize, seatOf, answer } = options
   const address = ({ agentId, incarnation }: LifeAddress): LifeAddress => ({ agentId, incarnation })
 
   const launch = (life: LifeContext, seat: Seat): void => {
     const { plan } = seat
     seat.beginLife()
     const reportFile = reports.expect(address(life))
-    seat.logOffset = fs.statSync(seat.logFile, { throwIfNoEntry: false })?.size ?? 0
+    seat.logOffset = logSize(seat.logFile)
     launcher.launch({
       ...address(life),
       marker: seat.marker,

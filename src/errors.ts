@@ -20,6 +20,8 @@ export const ERRORS = {
     'The agent has no open stdin (`stdin: "open"`), has ended, or does not read what it was sent.',
   restart_intensity_exceeded: 'It crashed more often than `restart.intensity` allows; it stays `crashed`.',
   registry_unavailable: 'The registry did not take, or give, entries. They are kept and offered again.',
+  registry_corrupt:
+    'A file of the registry is damaged, or not its own. It is named, and its bytes stay as they are.',
   entries_gone: 'Entries that old are no longer held in memory: read `history(id)`, or begin later.',
   report_rejected: 'A report file is not a regular file of ours with one link. What it says is not read.',
   supervisor_stopping: 'The supervisor is stopping, or has stopped: it starts nothing any more.',

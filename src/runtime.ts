@@ -16,10 +16,10 @@ import { type Home, inputOf, logFileOf } from './home.ts'
 import { killResult } from './kill.ts'
 import { Listeners } from './listeners.ts'
 import type { SupervisorOptions } from './options.ts'
+import type { Outside } from './outside.ts'
 import type { AgentPlan } from './plan.ts'
 import { InputPipe } from './process/input.ts'
 import type { Launcher, LauncherAnswer } from './process/launcher.ts'
-import { startLauncher } from './process/start-launcher.ts'
 import { EntryLog } from './registry/entries.ts'
 import { Journal } from './registry/journal.ts'
 import { type AgentRecord, fold } from './registry/record.ts'
@@ -37,6 +37,7 @@ export interface RuntimeOptions {
   readonly clock: Clock
   readonly registry: Registry
   readonly given: SupervisorOptions
+  readonly outside: Outside
 }
 
 export class Runtime {
@@ -44,6 +45,7 @@ export class Runtime {
   readonly home: Home
   readonly clock: Clock
   readonly registry: Registry
+  readonly outside: Outside
   readonly host = os.hostname()
   readonly listeners = new Listeners()
   readonly log = new EntryLog()
@@ -58,7 +60,8 @@ export class Runtime {
   readonly #inspect: SupervisorOptions['inspect']
   #hold: NodeJS.Timeout | undefined
 
-  constructor({ supervisorId, home, clock, registry, given }: RuntimeOptions) {
+  constructor({ supervisorId, home, clock, registry, given, outside }: RuntimeOptions) {
+    this.outside = outside
     this.supervisorId = supervisorId
     this.home = home
     this.clock = clock
@@ -73,13 +76,14 @@ export class Runtime {
       seatOf: (agentId) => this.seats.get(agentId),
       send: (event) => this.send(event),
       warn: (warning) => this.listeners.warn(warning),
+      outside,
       launcher: () => this.launcher,
     })
   }
 
   async start(launcher: SupervisorOptions['launcher']): Promise<void> {
     const { clock, home, supervisorId } = this
-    this.launcher = await startLauncher({
+    this.launcher = await this.outside.startLauncher({
       home: home.dir,
       launcherId: supervisorId,
       ephemeral: home.ephemeral,
@@ -97,6 +101,7 @@ export class Runtime {
       clock,
       launcher: this.launcher,
       reports: this.vigil.reports,
+      logSize: (file) => this.outside.logSize(file),
       seatOf: (agentId) => this.seats.get(agentId),
       answer: (answer) => this.send(answer),
     })
@@ -121,7 +126,7 @@ export class Runtime {
     })
     const ports = {
       now: () => clock.now(),
-      random: Math.random,
+      random: () => this.outside.random(),
       abandon: (over: LifeAddress) => {
         this.launcher.signal(over, 'SIGKILL')
         this.launcher.sweep(over, { gentle: false, killWaitMs: 5_000 })

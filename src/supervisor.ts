@@ -25,8 +25,8 @@ import {
   stopSupervisorSchema,
   supervisorOptionsSchema,
 } from './options.ts'
+import { type Outside, realOutside } from './outside.ts'
 import { type Base, baseOf, planOf } from './plan.ts'
-import { readLog } from './process/logs.ts'
 import { allRecords, askRegistry, historyOf, notFound, removeAgent } from './queries.ts'
 import { memoryRegistry } from './registry/memory.ts'
 import { type AgentRecord, matches, type RecordFilter } from './registry/record.ts'
@@ -48,7 +48,12 @@ export interface LogOptions {
  *
  * @throws ReeveError `invalid_spec`, `home_unusable`, `registry_unavailable`, `launcher_failed`, `platform_unsupported`
  */
-export async function createSupervisor(options: SupervisorOptions = {}): Promise<Supervisor> {
+export function createSupervisor(options: SupervisorOptions = {}): Promise<Supervisor> {
+  return superviseIn(realOutside, options)
+}
+
+/** As `createSupervisor`, in a world of one's own: for simulations. */
+export async function superviseIn(outside: Outside, options: SupervisorOptions): Promise<Supervisor> {
   if (process.platform !== 'linux')
     throw new ReeveError(
       'platform_unsupported',
@@ -61,7 +66,7 @@ export async function createSupervisor(options: SupervisorOptions = {}): Promise
   const registry = options.registry ?? memoryRegistry()
   await askRegistry({ registry, clock }, (each) => each.open())
   const home = openHome(options.home, supervisorId)
-  const runtime = new Runtime({ supervisorId, home, clock, registry, given: options })
+  const runtime = new Runtime({ supervisorId, home, clock, registry, given: options, outside })
   try {
     await runtime.start(options.launcher)
   } catch (error) {
@@ -249,7 +254,12 @@ export class Supervisor {
   logs(idOrName: string, options: LogOptions = {}): AsyncIterable<string> {
     const { since = 'start', follow = false } = parseStrictly(logOptionsSchema, options, 'logs')
     const seat = this.#found(idOrName)
-    return readLog(seat.logFile, { from: since, follow, until: () => seat.ended, clock: this.#runtime.clock })
+    return this.#runtime.outside.readLog(seat.logFile, {
+      from: since,
+      follow,
+      until: () => seat.ended,
+      clock: this.#runtime.clock,
+    })
   }
 
   /** Calls `fn` for each; returns what takes it out again. A listener that throws is told as a `warning`. */

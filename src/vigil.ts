@@ -6,10 +6,9 @@ import { messageOf } from './errors.ts'
 import { Deadlines, type Look } from './health/deadlines.ts'
 import { awaitLine } from './health/readiness.ts'
 import { activityOf, type Report } from './health/report.ts'
-import { Reports } from './health/reports.ts'
 import type { Warning } from './listeners.ts'
+import type { Outside } from './outside.ts'
 import type { Launcher } from './process/launcher.ts'
-import { logLook, readLog } from './process/logs.ts'
 import type { Seat } from './seat.ts'
 
 /** Reports of one life that wait for the launcher's word; that takes a few milliseconds. */
@@ -22,12 +21,13 @@ export interface VigilOptions {
   readonly seatOf: (agentId: string) => Seat | undefined
   readonly send: (event: SupervisorEvent) => void
   readonly warn: (warning: Warning) => void
+  readonly outside: Outside
   /** Asked for the CPU time of trees. */
   readonly launcher: () => Launcher
 }
 
 export class Vigil {
-  readonly reports: Reports
+  readonly reports: ReturnType<Outside['openReports']>
   readonly #options: VigilOptions
   readonly #deadlines: Deadlines
 
@@ -35,7 +35,7 @@ export class Vigil {
     const { clock, dir, send, warn } = options
     this.#options = options
     const onTrouble = (message: string, cause?: unknown) => warn({ code: 'internal', message, cause })
-    this.reports = new Reports({
+    this.reports = options.outside.openReports({
       dir,
       clock,
       onReport: (life, report, offset) => this.heard(life, report, offset),
@@ -147,7 +147,7 @@ export class Vigil {
     this.#deadlines.activity(life, activity)
   }
 
-  /** Nothing is watched any more; report files stay until {@link Reports.close}. */
+  /** Nothing is watched any more; report files stay until `reports.close()`. */
   close(): void {
     this.#deadlines.close()
   }
@@ -156,10 +156,10 @@ export class Vigil {
   #awaitReadiness(seat: Seat, life: LifeAddress): void {
     const { ready } = seat.plan
     if (typeof ready === 'string') return
-    const { clock, send, warn } = this.#options
+    const { clock, outside, send, warn } = this.#options
     const over = () => seat.ended || seat.record.incarnation !== life.incarnation
     seat.stopReadiness = awaitLine({
-      lines: readLog(seat.logFile, { from: seat.logOffset, follow: true, until: over, clock }),
+      lines: outside.readLog(seat.logFile, { from: seat.logOffset, follow: true, until: over, clock }),
       pattern: ready.line,
       found: (line) => send({ type: 'READY', ...life, evidence: { ready: line } }),
       failed: (cause) => {
@@ -171,14 +171,14 @@ export class Vigil {
 
   /** Everything that can be seen of these lives: what they reported meanwhile, their logs, their trees. */
   async #look(lives: readonly LifeAddress[]): Promise<Look[]> {
-    const { clock, seatOf, launcher } = this.#options
+    const { clock, outside, seatOf, launcher } = this.#options
     for (const life of lives) this.reports.drain(life)
     const [usage, logs] = await Promise.all([
       launcher().usage(lives),
       Promise.all(
         lives.map((life) => {
           const seat = seatOf(life.agentId)
-          return seat && logLook(seat.logFile, clock)
+          return seat && outside.logLook(seat.logFile, clock)
         }),
       ),
     ])

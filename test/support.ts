@@ -147,7 +147,9 @@ export async function crew(t: Test, options: SupervisorOptions = {}): Promise<Cr
   supervisor.on('note', see)
   supervisor.on('warning', ({ message }) => warnings.push(message))
   t.teardown(async () => {
-    await soon(supervisor.stop({ timeout: '3s' }), 'the crew is home', 6000).catch((error) => t.comment(String(error)))
+    await soon(supervisor.stop({ timeout: '3s' }), 'the crew is home', 6000).catch((error) =>
+      t.comment(String(error)),
+    )
   })
   return Object.assign(supervisor, { folder, entriesSeen, warnings })
 }

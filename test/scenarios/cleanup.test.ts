@@ -1,37 +1,40 @@
 import t from 'tap'
-import { crew, FOREVER, nothingIsLeft, notesOf, soon, until } from '../support.ts'
+import { crew, FOREVER, notesOf, nothingIsLeft, soon, until } from '../support.ts'
 
 nothingIsLeft(t)
 
-t.test('12. of three hooks one throws and one never returns: both are cleanup_failed, the third runs, the agent ends', async (t) => {
-  const c = await crew(t)
-  const ran: string[] = []
-  const agent = c.spawn({
-    command: FOREVER,
-    cleanupTimeout: '200ms',
-    cleanup: [
-      function throws() {
-        ran.push('throws')
-        throw new Error('no such database')
-      },
-      () => new Promise(() => ran.push('hangs')),
-      async (record) => {
-        ran.push(`${record.id} ${record.state} ${record.exit?.signal}`)
-      },
-    ],
-  })
-  await agent.ready
-  const result = await soon(agent.stop(), 'stopped', 3000)
-  t.equal(result.success, true)
-  t.same(ran, ['throws', 'hangs', `${agent.id} reaping SIGTERM`], 'one after another, with the record')
-  t.match(agent.record.cleanupErrors, [
-    { code: 'cleanup_failed', message: /hook 1 \(throws\) failed: no such database/ },
-    { code: 'cleanup_failed', message: /hook 2.* did not end within 200 ms/ },
-  ])
-  t.equal(agent.state, 'killed')
-  t.equal(agent.record.error, null, 'an end is not spoilt by its clean-up')
-  t.equal(notesOf(c, agent, 'cleanup_failed').length, 2)
-})
+t.test(
+  '12. of three hooks one throws and one never returns: both are cleanup_failed, the third runs, the agent ends',
+  async (t) => {
+    const c = await crew(t)
+    const ran: string[] = []
+    const agent = c.spawn({
+      command: FOREVER,
+      cleanupTimeout: '200ms',
+      cleanup: [
+        function throws() {
+          ran.push('throws')
+          throw new Error('no such database')
+        },
+        () => new Promise(() => ran.push('hangs')),
+        async (record) => {
+          ran.push(`${record.id} ${record.state} ${record.exit?.signal}`)
+        },
+      ],
+    })
+    await agent.ready
+    const result = await soon(agent.stop(), 'stopped', 3000)
+    t.equal(result.success, true)
+    t.same(ran, ['throws', 'hangs', `${agent.id} reaping SIGTERM`], 'one after another, with the record')
+    t.match(agent.record.cleanupErrors, [
+      { code: 'cleanup_failed', message: /hook 1 \(throws\) failed: no such database/ },
+      { code: 'cleanup_failed', message: /hook 2.* did not end within 200 ms/ },
+    ])
+    t.equal(agent.state, 'killed')
+    t.equal(agent.record.error, null, 'an end is not spoilt by its clean-up')
+    t.equal(notesOf(c, agent, 'cleanup_failed').length, 2)
+  },
+)
 
 t.test('hooks run after a crash, after a failed start, and once per life', async (t) => {
   const c = await crew(t)
@@ -68,14 +71,21 @@ t.test('a hook that hangs holds up neither another agent nor a spawn', async (t)
   t.equal(c.get(agent.name), agent, 'its name is its own until the end')
 })
 
-t.test('a hook that stops its own supervisor, or waits for its own end, is bounded by cleanupTimeout', async (t) => {
-  const c = await crew(t)
-  const waits = c.spawn({ command: ['true'], cleanup: [(r) => c.get(r.id)?.ended], cleanupTimeout: '200ms' })
-  t.match((await soon(waits.ended, 'ended')).cleanupErrors, [{ message: /within 200 ms/ }])
-  const stops = c.spawn({ command: ['true'], cleanup: [() => c.stop()], cleanupTimeout: '200ms' })
-  t.match((await soon(stops.ended, 'ended')).cleanupErrors, [{ message: /within 200 ms/ }])
-  t.match(await soon(c.stop(), 'supervisor stopped'), { timedOut: false, escaped: [] })
-})
+t.test(
+  'a hook that stops its own supervisor, or waits for its own end, is bounded by cleanupTimeout',
+  async (t) => {
+    const c = await crew(t)
+    const waits = c.spawn({
+      command: ['true'],
+      cleanup: [(r) => c.get(r.id)?.ended],
+      cleanupTimeout: '200ms',
+    })
+    t.match((await soon(waits.ended, 'ended')).cleanupErrors, [{ message: /within 200 ms/ }])
+    const stops = c.spawn({ command: ['true'], cleanup: [() => c.stop()], cleanupTimeout: '200ms' })
+    t.match((await soon(stops.ended, 'ended')).cleanupErrors, [{ message: /within 200 ms/ }])
+    t.match(await soon(c.stop(), 'supervisor stopped'), { timedOut: false, escaped: [] })
+  },
+)
 
 t.test('cleanupTimeout: 0 does not silently leave the hooks out', async (t) => {
   const c = await crew(t)

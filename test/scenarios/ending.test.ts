@@ -48,106 +48,123 @@ for (const launcher of [undefined, 'inline'] as const) {
     t.match(agent.record.reason, { kind: 'user', by: 'user' })
   })
 
-  t.test(`2. a cooperative agent with the same grace is gone at once, without SIGKILL (${how})`, async (t) => {
-    const c = await crew(t, { launcher })
-    const agent = c.spawn({ command: FOREVER, stop: [{ signal: 'SIGTERM', wait: '3s' }] })
-    await agent.ready
-    const began = performance.now()
-    const result = await agent.stop({ by: 'me', reason: 'enough' })
-    t.ok(performance.now() - began < 1000, 'long before the grace is over')
-    t.match(result, { killSignal: 'SIGTERM', killedGracefully: true, escaped: [] })
-    t.match(agent.record, {
-      state: 'killed',
-      exit: { signal: 'SIGTERM' },
-      reason: { kind: 'user', by: 'me', message: 'enough' },
-    })
-    t.same(statesOf(c, agent), ['spawning', 'pre_starting', 'running', 'terminating', 'reaping', 'killed'])
-  })
+  t.test(
+    `2. a cooperative agent with the same grace is gone at once, without SIGKILL (${how})`,
+    async (t) => {
+      const c = await crew(t, { launcher })
+      const agent = c.spawn({ command: FOREVER, stop: [{ signal: 'SIGTERM', wait: '3s' }] })
+      await agent.ready
+      const began = performance.now()
+      const result = await agent.stop({ by: 'me', reason: 'enough' })
+      t.ok(performance.now() - began < 1000, 'long before the grace is over')
+      t.match(result, { killSignal: 'SIGTERM', killedGracefully: true, escaped: [] })
+      t.match(agent.record, {
+        state: 'killed',
+        exit: { signal: 'SIGTERM' },
+        reason: { kind: 'user', by: 'me', message: 'enough' },
+      })
+      t.same(statesOf(c, agent), ['spawning', 'pre_starting', 'running', 'terminating', 'reaping', 'killed'])
+    },
+  )
 
-  t.test(`3. a setsid writer that holds its stdout is ended too, the exit told promptly (${how})`, async (t) => {
-    const c = await crew(t, { launcher })
-    const file = join(c.folder, 'pid')
-    const agent = c.spawn({ command: [fixture('leaves-stdout-open.sh'), file] })
-    const [writer = 0] = await pidsFrom(file)
-    const exited = performance.now()
-    const record = await agent.ended
-    t.ok(performance.now() - exited < 2000)
-    t.match(record, { state: 'completed', exit: { code: 0, signal: null }, escaped: [] })
-    t.notOk(alive(writer))
-    t.match(readFileSync(record.logFile, 'utf8'), /last words/, '4. what it wrote before its exit is in its log')
-  })
+  t.test(
+    `3. a setsid writer that holds its stdout is ended too, the exit told promptly (${how})`,
+    async (t) => {
+      const c = await crew(t, { launcher })
+      const file = join(c.folder, 'pid')
+      const agent = c.spawn({ command: [fixture('leaves-stdout-open.sh'), file] })
+      const [writer = 0] = await pidsFrom(file)
+      const exited = performance.now()
+      const record = await agent.ended
+      t.ok(performance.now() - exited < 2000)
+      t.match(record, { state: 'completed', exit: { code: 0, signal: null }, escaped: [] })
+      t.notOk(alive(writer))
+      t.match(
+        readFileSync(record.logFile, 'utf8'),
+        /last words/,
+        '4. what it wrote before its exit is in its log',
+      )
+    },
+  )
 
-  t.test(`5. every process of a three-level tree is dead, two of them only by SIGKILL (${how})`, async (t) => {
-    const c = await crew(t, { launcher })
-    const file = join(c.folder, 'pids')
-    const agent = c.spawn({
-      command: [fixture('three-levels.sh'), file],
-      stop: [{ signal: 'SIGTERM', wait: '300ms' }],
-    })
-    const pids = await pidsFrom(file, 3)
-    t.equal(pids[0], agent.pid)
-    t.ok(pids.every(alive))
-    const result = await agent.stop()
-    t.match(result, { killedGracefully: false, killSignal: 'SIGKILL', escaped: [] })
-    t.same(pids.filter(alive), [])
-  })
+  t.test(
+    `5. every process of a three-level tree is dead, two of them only by SIGKILL (${how})`,
+    async (t) => {
+      const c = await crew(t, { launcher })
+      const file = join(c.folder, 'pids')
+      const agent = c.spawn({
+        command: [fixture('three-levels.sh'), file],
+        stop: [{ signal: 'SIGTERM', wait: '300ms' }],
+      })
+      const pids = await pidsFrom(file, 3)
+      t.equal(pids[0], agent.pid)
+      t.ok(pids.every(alive))
+      const result = await agent.stop()
+      t.match(result, { killedGracefully: false, killSignal: 'SIGKILL', escaped: [] })
+      t.same(pids.filter(alive), [])
+    },
+  )
 
-  t.test(`6. a double fork in a session of its own is ended when it is stopped, and when it exits (${how})`, async (t) => {
-    const c = await crew(t, { launcher })
-    const file = join(c.folder, 'pid')
-    const agent = c.spawn({ command: [fixture('double-forks.sh'), file] })
-    const [lost = 0] = await pidsFrom(file)
-    const result = await agent.stop()
-    t.notOk(alive(lost) && !result.escaped.includes(lost))
+  t.test(
+    `6. a double fork in a session of its own is ended when it is stopped, and when it exits (${how})`,
+    async (t) => {
+      const c = await crew(t, { launcher })
+      const file = join(c.folder, 'pid')
+      const agent = c.spawn({ command: [fixture('double-forks.sh'), file] })
+      const [lost = 0] = await pidsFrom(file)
+      const result = await agent.stop()
+      t.notOk(alive(lost) && !result.escaped.includes(lost))
 
-    const other = join(c.folder, 'other')
-    const gone = c.spawn({ command: [fixture('double-forks.sh'), other, 'exit'] })
-    const [orphan = 0] = await pidsFrom(other)
-    const record = await gone.ended
-    t.notOk(alive(orphan) && !record.escaped.includes(orphan))
-    t.equal(record.state, 'completed')
-  })
+      const other = join(c.folder, 'other')
+      const gone = c.spawn({ command: [fixture('double-forks.sh'), other, 'exit'] })
+      const [orphan = 0] = await pidsFrom(other)
+      const record = await gone.ended
+      t.notOk(alive(orphan) && !record.escaped.includes(orphan))
+      t.equal(record.state, 'completed')
+    },
+  )
 }
 
-t.test('8. one that ignores SIGTERM and floods its stdout ends within its grace, the host stays small', async (t) => {
-  const c = await crew(t)
-  const agent = c.spawn({
-    command: [fixture('floods-through-sigterm.sh')],
-    stop: [{ signal: 'SIGTERM', wait: '300ms' }],
-  })
-  await until(() => (statSync(agent.record.logFile, { throwIfNoEntry: false })?.size ?? 0) > 1e6 || null, {
-    what: 'a flood',
-  })
-  const before = process.memoryUsage().rss
-  const result = await soon(agent.stop(), 'stopped', 5000)
-  t.match(result, { killedGracefully: false, escaped: [] })
-  t.ok(process.memoryUsage().rss - before < 100e6, 'memory is bounded')
-})
+t.test(
+  '8. one that ignores SIGTERM and floods its stdout ends within its grace, the host stays small',
+  async (t) => {
+    const c = await crew(t)
+    const agent = c.spawn({
+      command: [fixture('floods-through-sigterm.sh')],
+      stop: [{ signal: 'SIGTERM', wait: '300ms' }],
+    })
+    await until(() => (statSync(agent.record.logFile, { throwIfNoEntry: false })?.size ?? 0) > 1e6 || null, {
+      what: 'a flood',
+    })
+    const before = process.memoryUsage().rss
+    const result = await soon(agent.stop(), 'stopped', 5000)
+    t.match(result, { killedGracefully: false, escaped: [] })
+    t.ok(process.memoryUsage().rss - before < 100e6, 'memory is bounded')
+  },
+)
 
-t.test('11. a stop of the dead is process_not_found, of the unknown agent_not_found; nothing else happens', async (t) => {
-  const c = await crew(t)
-  const agent = c.spawn({ name: 'short', command: ['true'] })
-  await agent.ended
-  const before = c.entriesSeen.length
-  for (const ask of [
-    () => agent.stop(),
-    () => agent.kill(),
-    () => c.stop('short'),
-    () => c.kill(agent.id),
-  ])
-    t.match((await refusal(ask, 'process_not_found')).message, /short has ended already \(completed\)/)
-  for (const ask of [
-    () => c.stop('nobody'),
-    () => c.kill('nobody'),
-    () => c.restart('nobody'),
-    () => c.send('nobody', 'x'),
-    () => c.heartbeat('nobody'),
-    () => c.logs('nobody'),
-    () => c.kill({ task: 'no such task' }),
-  ])
-    await refusal(ask, 'agent_not_found')
-  t.equal(c.entriesSeen.length, before)
-})
+t.test(
+  '11. a stop of the dead is process_not_found, of the unknown agent_not_found; nothing else happens',
+  async (t) => {
+    const c = await crew(t)
+    const agent = c.spawn({ name: 'short', command: ['true'] })
+    await agent.ended
+    const before = c.entriesSeen.length
+    for (const ask of [() => agent.stop(), () => agent.kill(), () => c.stop('short'), () => c.kill(agent.id)])
+      t.match((await refusal(ask, 'process_not_found')).message, /short has ended already \(completed\)/)
+    for (const ask of [
+      () => c.stop('nobody'),
+      () => c.kill('nobody'),
+      () => c.restart('nobody'),
+      () => c.send('nobody', 'x'),
+      () => c.heartbeat('nobody'),
+      () => c.logs('nobody'),
+      () => c.kill({ task: 'no such task' }),
+    ])
+      await refusal(ask, 'agent_not_found')
+    t.equal(c.entriesSeen.length, before)
+  },
+)
 
 t.test('a stopped process (SIGSTOP) is continued so that it can end by SIGTERM', async (t) => {
   const c = await crew(t)

@@ -6,7 +6,11 @@ import { type Crew, crew, FOREVER, fixture, nothingIsLeft, soon, statesOf, until
 
 nothingIsLeft(t)
 
-const again = { policy: 'permanent', backoff: { initial: '1h', max: '1h', jitter: 0 }, intensity: false } as const
+const again = {
+  policy: 'permanent',
+  backoff: { initial: '1h', max: '1h', jitter: 0 },
+  intensity: false,
+} as const
 
 /** How an agent gets into a state, and stays there for as long as the test needs. */
 const INTO: Record<string, (c: Crew) => AgentSpec> = {
@@ -80,7 +84,9 @@ for (const state of Object.keys(INTO)) {
     const agent = await reach(c, state)
     const restarted = Promise.all([agent.restart(), agent.restart()])
     if (state === 'pre_starting') {
-      await until(() => (agent.incarnation === 2 && agent.state === 'pre_starting') || null, { what: 'again' })
+      await until(() => (agent.incarnation === 2 && agent.state === 'pre_starting') || null, {
+        what: 'again',
+      })
       agent.heartbeat('ready')
     }
     const records = await soon(restarted, 'restarted', 5000)

@@ -2,70 +2,88 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
-import { crew, FOREVER, fixture, nothingIsLeft, notesOf, soon, statesOf, until } from '../support.ts'
+import { crew, FOREVER, fixture, notesOf, nothingIsLeft, soon, statesOf, until } from '../support.ts'
 
 nothingIsLeft(t)
 
-t.test('19. beats stop: stalling at the timeout; a beat: running; none: the ladder, reason stall, with evidence', async (t) => {
-  const c = await crew(t)
-  const quiet = join(c.folder, 'quiet')
-  const agent = c.spawn({
-    command: [fixture('beats-until.sh'), quiet],
-    heartbeat: { timeout: 400, grace: 600, sources: ['report'], onStall: 'terminate' },
-  })
-  await agent.ready
-  const heard: string[] = []
-  agent.on('stalled', ({ to }) => heard.push(to))
-  await pause(700)
-  t.equal(agent.state, 'running', 'it beats from outside, by its report file')
-  writeFileSync(quiet, '')
-  const began = performance.now()
-  await until(() => agent.state === 'stalling' || null, { what: 'stalling' })
-  t.ok(performance.now() - began >= 300, 'not before the timeout')
-  t.match(agent.record.evidence, { limitMs: 400 })
-  t.ok((agent.record.evidence?.silentMs ?? 0) >= 400)
-  t.equal(agent.heartbeat(), true)
-  t.equal(agent.state, 'running', 'a beat undoes it')
-  t.match(agent.record.evidence, { silentMs: Number, limitMs: undefined }, 'how long it was silent')
-  const record = await soon(agent.ended, 'ended', 5000)
-  t.match(record, { state: 'killed', reason: { kind: 'stall', by: 'supervisor' } })
-  t.match(record.evidence, { limitMs: 400 })
-  t.same(heard, ['stalling', 'stalling'])
-  t.same(statesOf(c, agent).slice(2), ['running', 'stalling', 'running', 'stalling', 'terminating', 'reaping', 'killed'])
-  t.equal(agent.heartbeat(), false, 'a beat of the dead does not count')
-})
+t.test(
+  '19. beats stop: stalling at the timeout; a beat: running; none: the ladder, reason stall, with evidence',
+  async (t) => {
+    const c = await crew(t)
+    const quiet = join(c.folder, 'quiet')
+    const agent = c.spawn({
+      command: [fixture('beats-until.sh'), quiet],
+      heartbeat: { timeout: 400, grace: 600, sources: ['report'], onStall: 'terminate' },
+    })
+    await agent.ready
+    const heard: string[] = []
+    agent.on('stalled', ({ to }) => heard.push(to))
+    await pause(700)
+    t.equal(agent.state, 'running', 'it beats from outside, by its report file')
+    writeFileSync(quiet, '')
+    const began = performance.now()
+    await until(() => agent.state === 'stalling' || null, { what: 'stalling' })
+    t.ok(performance.now() - began >= 300, 'not before the timeout')
+    t.match(agent.record.evidence, { limitMs: 400 })
+    t.ok((agent.record.evidence?.silentMs ?? 0) >= 400)
+    t.equal(agent.heartbeat(), true)
+    t.equal(agent.state, 'running', 'a beat undoes it')
+    t.match(agent.record.evidence, { silentMs: Number, limitMs: undefined }, 'how long it was silent')
+    const record = await soon(agent.ended, 'ended', 5000)
+    t.match(record, { state: 'killed', reason: { kind: 'stall', by: 'supervisor' } })
+    t.match(record.evidence, { limitMs: 400 })
+    t.same(heard, ['stalling', 'stalling'])
+    t.same(statesOf(c, agent).slice(2), [
+      'running',
+      'stalling',
+      'running',
+      'stalling',
+      'terminating',
+      'reaping',
+      'killed',
+    ])
+    t.equal(agent.heartbeat(), false, 'a beat of the dead does not count')
+  },
+)
 
 t.test('19. a stalled agent comes back by its policy, and its new life is watched anew', async (t) => {
   const c = await crew(t)
   const agent = c.spawn({
     command: FOREVER,
     heartbeat: { timeout: 50, grace: 20, sources: ['report'], onStall: 'terminate' },
-    restart: { policy: 'transient', backoff: { initial: 20, max: 20 }, intensity: { restarts: 2, within: '1m' } },
+    restart: {
+      policy: 'transient',
+      backoff: { initial: 20, max: 20 },
+      intensity: { restarts: 2, within: '1m' },
+    },
   })
   const record = await soon(agent.ended, 'ended', 5000)
   t.match(record, { state: 'killed', incarnation: 3, reason: { kind: 'stall' } })
   t.equal(record.error?.code, 'restart_intensity_exceeded')
 })
 
-t.test("20. onStall: 'report' marks and never kills; waiting holds the deadline, past maxWait it is stalled", async (t) => {
-  const c = await crew(t)
-  const reported = c.spawn({
-    command: FOREVER,
-    heartbeat: { timeout: 50, grace: 10, sources: ['report'] },
-  })
-  const waiting = c.spawn({
-    command: [fixture('reports.sh'), '{"type":"waiting","on":"permission","message":"may I?"}'],
-    heartbeat: { timeout: 200, grace: 10, sources: ['report'], onStall: 'terminate', maxWait: 1200 },
-  })
-  await until(() => waiting.activity?.kind === 'waiting' || null, { what: 'waiting' })
-  t.match(waiting.activity, { kind: 'waiting', on: 'permission', message: 'may I?' })
-  await until(() => reported.state === 'stalling' || null, { what: 'stalling' })
-  await pause(500)
-  t.equal(reported.state, 'stalling')
-  t.match([waiting.state, waiting.activity?.kind], ['running', 'waiting'])
-  t.match(await soon(waiting.ended, 'past maxWait', 4000), { state: 'killed', reason: { kind: 'stall' } })
-  t.equal(reported.state, 'stalling')
-})
+t.test(
+  "20. onStall: 'report' marks and never kills; waiting holds the deadline, past maxWait it is stalled",
+  async (t) => {
+    const c = await crew(t)
+    const reported = c.spawn({
+      command: FOREVER,
+      heartbeat: { timeout: 50, grace: 10, sources: ['report'] },
+    })
+    const waiting = c.spawn({
+      command: [fixture('reports.sh'), '{"type":"waiting","on":"permission","message":"may I?"}'],
+      heartbeat: { timeout: 200, grace: 10, sources: ['report'], onStall: 'terminate', maxWait: 1200 },
+    })
+    await until(() => waiting.activity?.kind === 'waiting' || null, { what: 'waiting' })
+    t.match(waiting.activity, { kind: 'waiting', on: 'permission', message: 'may I?' })
+    await until(() => reported.state === 'stalling' || null, { what: 'stalling' })
+    await pause(500)
+    t.equal(reported.state, 'stalling')
+    t.match([waiting.state, waiting.activity?.kind], ['running', 'waiting'])
+    t.match(await soon(waiting.ended, 'past maxWait', 4000), { state: 'killed', reason: { kind: 'stall' } })
+    t.equal(reported.state, 'stalling')
+  },
+)
 
 t.test('output and CPU count as signs of life where the sources say so', async (t) => {
   const c = await crew(t)
@@ -103,7 +121,11 @@ t.test('21. the event loop blocked for long: no agent stalls for it', async (t) 
 
 t.test('21. the wall clock set back an hour, then forward two: nothing fires, nothing is late', async (t) => {
   const c = await crew(t)
-  const agent = c.spawn({ command: FOREVER, heartbeat: { timeout: 600, sources: ['report', 'output', 'cpu'] }, ttl: '20s' })
+  const agent = c.spawn({
+    command: FOREVER,
+    heartbeat: { timeout: 600, sources: ['report', 'output', 'cpu'] },
+    ttl: '20s',
+  })
   await agent.ready
   const { now } = Date
   t.teardown(() => {

@@ -20,30 +20,44 @@ t.test('killStalled takes those in stalling, and leaves all others alone', async
     agentsKilled: 1,
     killedAgents: [{ agentId: silent.id, pid: silent.pid, killedGracefully: true, taskId: 'T-1' }],
   })
-  t.match(silent.record, { state: 'killed', reason: { kind: 'stall', by: 'killStalled' }, evidence: { limitMs: 50 } })
+  t.match(silent.record, {
+    state: 'killed',
+    reason: { kind: 'stall', by: 'killStalled' },
+    evidence: { limitMs: 50 },
+  })
   t.same([healthy.state, unwatched.state], ['running', 'running'])
   t.same((await c.killStalled()).killedAgents, [])
 })
 
-t.test('with heartbeatTimeout it takes all that are silent for longer, never idle or waiting ones; force is at once', async (t) => {
-  const c = await crew(t)
-  const stubborn = { command: [fixture('sleeps-through-sigterm.sh')], ready: { line: 'ready' }, heartbeat: HEARS } as const
-  const silent = [c.spawn({ ...stubborn, command: [...stubborn.command] }), c.spawn({ ...stubborn, command: [...stubborn.command] })]
-  const idle = c.spawn({ command: FOREVER, heartbeat: HEARS })
-  const waits = c.spawn({ command: FOREVER, heartbeat: HEARS })
-  const beats = c.spawn({ command: FOREVER, heartbeat: HEARS })
-  const unwatched = c.spawn({ command: FOREVER, heartbeat: false })
-  await Promise.all([...silent, idle, waits, beats, unwatched].map(({ ready }) => ready))
-  idle.heartbeat('idle')
-  waits.heartbeat({ type: 'waiting', on: 'model' })
-  await pause(400)
-  beats.heartbeat()
-  const result = await soon(c.killStalled({ heartbeatTimeout: '300ms', force: true }), 'killed', 4000)
-  t.same(new Set(result.killedAgents.map(({ agentId }) => agentId)), new Set(silent.map(({ id }) => id)))
-  t.ok(result.killedAgents.every(({ killedGracefully }) => !killedGracefully))
-  t.ok(silent.every(({ pid }) => !alive(pid as number)))
-  t.ok([idle, waits, beats, unwatched].every(({ state }) => state === 'running'))
-})
+t.test(
+  'with heartbeatTimeout it takes all that are silent for longer, never idle or waiting ones; force is at once',
+  async (t) => {
+    const c = await crew(t)
+    const stubborn = {
+      command: [fixture('sleeps-through-sigterm.sh')],
+      ready: { line: 'ready' },
+      heartbeat: HEARS,
+    } as const
+    const silent = [
+      c.spawn({ ...stubborn, command: [...stubborn.command] }),
+      c.spawn({ ...stubborn, command: [...stubborn.command] }),
+    ]
+    const idle = c.spawn({ command: FOREVER, heartbeat: HEARS })
+    const waits = c.spawn({ command: FOREVER, heartbeat: HEARS })
+    const beats = c.spawn({ command: FOREVER, heartbeat: HEARS })
+    const unwatched = c.spawn({ command: FOREVER, heartbeat: false })
+    await Promise.all([...silent, idle, waits, beats, unwatched].map(({ ready }) => ready))
+    idle.heartbeat('idle')
+    waits.heartbeat({ type: 'waiting', on: 'model' })
+    await pause(400)
+    beats.heartbeat()
+    const result = await soon(c.killStalled({ heartbeatTimeout: '300ms', force: true }), 'killed', 4000)
+    t.same(new Set(result.killedAgents.map(({ agentId }) => agentId)), new Set(silent.map(({ id }) => id)))
+    t.ok(result.killedAgents.every(({ killedGracefully }) => !killedGracefully))
+    t.ok(silent.every(({ pid }) => !alive(pid as number)))
+    t.ok([idle, waits, beats, unwatched].every(({ state }) => state === 'running'))
+  },
+)
 
 t.test('their restart policy applies', async (t) => {
   const c = await crew(t)

@@ -10,20 +10,27 @@ async function all(lines: AsyncIterable<string>): Promise<string[]> {
   return got
 }
 
-t.test('logs() gives every line of stdout and stderr of all lives; follow ends when the agent has ended', async (t) => {
-  const c = await crew(t)
-  const agent = c.spawn({
-    command: ['sh', '-c', 'i=0; while [ $((i += 1)) -le 200 ]; do echo out $i; echo err $i >&2; done; printf unfinished'],
-    restart: { policy: 'permanent', backoff: { initial: 20 }, intensity: { restarts: 1, within: '1m' } },
-  })
-  const followed = all(agent.logs({ follow: true }))
-  await agent.ended
-  const lines = await soon(followed, 'the end of the log')
-  t.equal(lines.filter((line) => line === 'out 200').length, 2, 'both lives')
-  t.equal(lines.filter((line) => line.startsWith('err')).length, 400)
-  t.equal(lines.at(-1), 'unfinished')
-  t.same(await all(agent.logs()), lines, 'and afterwards the same')
-})
+t.test(
+  'logs() gives every line of stdout and stderr of all lives; follow ends when the agent has ended',
+  async (t) => {
+    const c = await crew(t)
+    const agent = c.spawn({
+      command: [
+        'sh',
+        '-c',
+        'i=0; while [ $((i += 1)) -le 200 ]; do echo out $i; echo err $i >&2; done; printf unfinished',
+      ],
+      restart: { policy: 'permanent', backoff: { initial: 20 }, intensity: { restarts: 1, within: '1m' } },
+    })
+    const followed = all(agent.logs({ follow: true }))
+    await agent.ended
+    const lines = await soon(followed, 'the end of the log')
+    t.equal(lines.filter((line) => line === 'out 200').length, 2, 'both lives')
+    t.equal(lines.filter((line) => line.startsWith('err')).length, 400)
+    t.equal(lines.at(-1), 'unfinished')
+    t.same(await all(agent.logs()), lines, 'and afterwards the same')
+  },
+)
 
 t.test('since: an offset, the start, the end; what is none of them is refused', async (t) => {
   const c = await crew(t)
@@ -37,7 +44,10 @@ t.test('since: an offset, the start, the end; what is none of them is refused', 
 
 t.test('break ends a follow; a log that is removed harms neither agent nor reader', async (t) => {
   const c = await crew(t)
-  const agent = c.spawn({ command: ['sh', '-c', 'while :; do echo tick; sleep 0.05; done'], heartbeat: { timeout: 300, sources: ['output'] } })
+  const agent = c.spawn({
+    command: ['sh', '-c', 'while :; do echo tick; sleep 0.05; done'],
+    heartbeat: { timeout: 300, sources: ['output'] },
+  })
   for await (const line of agent.logs({ follow: true })) {
     t.equal(line, 'tick')
     break
@@ -52,7 +62,10 @@ t.test('break ends a follow; a log that is removed harms neither agent nor reade
 
 t.test('the home removed while agents run: they can be stopped, the supervisor ends', async (t) => {
   const c = await crew(t)
-  const agents = [c.spawn({ command: FOREVER }), c.spawn({ command: [fixture('repeats-stdin.sh')], stdin: 'open' })]
+  const agents = [
+    c.spawn({ command: FOREVER }),
+    c.spawn({ command: [fixture('repeats-stdin.sh')], stdin: 'open' }),
+  ]
   await Promise.all(agents.map(({ ready }) => ready))
   rmSync(c.home, { recursive: true })
   const late = c.spawn({ command: FOREVER })

@@ -1,9 +1,17 @@
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, linkSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  linkSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Agent, AgentSpec } from '../../src/index.ts'
-import { type Crew, crew, FOREVER, fixture, nothingIsLeft, notesOf, soon, until } from '../support.ts'
+import { type Crew, crew, FOREVER, fixture, notesOf, nothingIsLeft, soon, until } from '../support.ts'
 
 nothingIsLeft(t)
 
@@ -12,7 +20,11 @@ const HEARS: AgentSpec['heartbeat'] = { timeout: '1m', sources: ['report'] }
 
 /** Another agent still hears and is heard, soon. */
 async function othersAreHeard(c: Crew): Promise<void> {
-  const other = c.spawn({ command: [fixture('reports.sh'), 'ready', 'idle'], ready: { report: true }, heartbeat: HEARS })
+  const other = c.spawn({
+    command: [fixture('reports.sh'), 'ready', 'idle'],
+    ready: { report: true },
+    heartbeat: HEARS,
+  })
   await soon(other.ready, 'another agent is ready', 3000)
   await until(() => other.activity?.kind === 'idle' || null, { what: 'idle', timeoutMs: 3000 })
   await other.kill()
@@ -50,7 +62,11 @@ t.test('22. malformed lines, half lines and binary are passed over; what is well
 t.test('22. a flood of 100 MB is bounded, others are heard meanwhile, the last word counts', async (t) => {
   const c = await crew(t)
   const agent = c.spawn({
-    command: ['sh', '-c', 'yes \'{"type":"beat"}\' | head -c 100000000 >> "$REEVE_REPORT"; echo idle >> "$REEVE_REPORT"; exec sleep 1000'],
+    command: [
+      'sh',
+      '-c',
+      'yes \'{"type":"beat"}\' | head -c 100000000 >> "$REEVE_REPORT"; echo idle >> "$REEVE_REPORT"; exec sleep 1000',
+    ],
     heartbeat: HEARS,
   })
   await agent.ready
@@ -61,59 +77,71 @@ t.test('22. a flood of 100 MB is bounded, others are heard meanwhile, the last w
   await soon(agent.stop(), 'stopped')
 })
 
-t.test('22. a line of 20 MB, a deleted file, a truncated and a replaced one: none harms another', async (t) => {
-  const c = await crew(t)
-  const spawn = async () => {
-    const agent = c.spawn({ command: FOREVER, heartbeat: HEARS })
-    await agent.ready
-    return agent
-  }
-  const [long, deleted, truncated, replaced] = [await spawn(), await spawn(), await spawn(), await spawn()]
-  appendFileSync(reportOf(c, long), `${'x'.repeat(20e6)}\nidle\n`)
-  rmSync(reportOf(c, deleted))
-  appendFileSync(reportOf(c, truncated), `${'beat\n'.repeat(100)}`)
-  truncateSync(reportOf(c, truncated), 0)
-  appendFileSync(reportOf(c, truncated), 'idle\n')
-  rmSync(reportOf(c, replaced))
-  writeFileSync(reportOf(c, replaced), 'idle\n', { mode: 0o600 })
-  for (const agent of [long, truncated, replaced])
-    await until(() => agent.activity?.kind === 'idle' || null, { what: 'idle' })
-  t.equal(deleted.state, 'running')
-  t.equal(deleted.heartbeat('idle'), true)
-  t.equal(deleted.activity?.kind, 'idle')
-  await othersAreHeard(c)
-})
-
-t.test('22. a report file turned into a link, a second link, a FIFO, a folder: report_rejected, not read, nobody hangs', async (t) => {
-  const c = await crew(t)
-  const secret = join(c.folder, 'secret')
-  writeFileSync(secret, 'idle\n', { mode: 0o600 })
-  const attacks: Record<string, (file: string) => void> = {
-    symlink: (file) => symlinkSync(secret, file),
-    hardlink: (file) => linkSync(secret, file),
-    fifo: (file) => void execFileSync('mkfifo', ['-m', '600', file]),
-    folder: (file) => void execFileSync('mkdir', [file]),
-    device: (file) => symlinkSync('/dev/zero', file),
-  }
-  for (const [what, attack] of Object.entries(attacks)) {
-    const agent = c.spawn({ name: what, command: FOREVER, heartbeat: HEARS })
-    await agent.ready
-    const file = reportOf(c, agent)
-    rmSync(file)
-    attack(file)
-    await until(() => notesOf(c, agent, 'report_rejected').length > 0 || null, { what: `${what} is rejected` })
-    t.equal(agent.activity?.kind, 'working', what)
+t.test(
+  '22. a line of 20 MB, a deleted file, a truncated and a replaced one: none harms another',
+  async (t) => {
+    const c = await crew(t)
+    const spawn = async () => {
+      const agent = c.spawn({ command: FOREVER, heartbeat: HEARS })
+      await agent.ready
+      return agent
+    }
+    const [long, deleted, truncated, replaced] = [await spawn(), await spawn(), await spawn(), await spawn()]
+    appendFileSync(reportOf(c, long), `${'x'.repeat(20e6)}\nidle\n`)
+    rmSync(reportOf(c, deleted))
+    appendFileSync(reportOf(c, truncated), `${'beat\n'.repeat(100)}`)
+    truncateSync(reportOf(c, truncated), 0)
+    appendFileSync(reportOf(c, truncated), 'idle\n')
+    rmSync(reportOf(c, replaced))
+    writeFileSync(reportOf(c, replaced), 'idle\n', { mode: 0o600 })
+    for (const agent of [long, truncated, replaced])
+      await until(() => agent.activity?.kind === 'idle' || null, { what: 'idle' })
+    t.equal(deleted.state, 'running')
+    t.equal(deleted.heartbeat('idle'), true)
+    t.equal(deleted.activity?.kind, 'idle')
     await othersAreHeard(c)
-    await soon(agent.stop(), 'stopped')
-  }
-  t.same(readdirSync(join(c.home, 'reports')), [], 'nothing of it is left')
-})
+  },
+)
+
+t.test(
+  '22. a report file turned into a link, a second link, a FIFO, a folder: report_rejected, not read, nobody hangs',
+  async (t) => {
+    const c = await crew(t)
+    const secret = join(c.folder, 'secret')
+    writeFileSync(secret, 'idle\n', { mode: 0o600 })
+    const attacks: Record<string, (file: string) => void> = {
+      symlink: (file) => symlinkSync(secret, file),
+      hardlink: (file) => linkSync(secret, file),
+      fifo: (file) => void execFileSync('mkfifo', ['-m', '600', file]),
+      folder: (file) => void execFileSync('mkdir', [file]),
+      device: (file) => symlinkSync('/dev/zero', file),
+    }
+    for (const [what, attack] of Object.entries(attacks)) {
+      const agent = c.spawn({ name: what, command: FOREVER, heartbeat: HEARS })
+      await agent.ready
+      const file = reportOf(c, agent)
+      rmSync(file)
+      attack(file)
+      await until(() => notesOf(c, agent, 'report_rejected').length > 0 || null, {
+        what: `${what} is rejected`,
+      })
+      t.equal(agent.activity?.kind, 'working', what)
+      await othersAreHeard(c)
+      await soon(agent.stop(), 'stopped')
+    }
+    t.same(readdirSync(join(c.home, 'reports')), [], 'nothing of it is left')
+  },
+)
 
 t.test('what an agent says in its last moment is said before its exit', async (t) => {
   const c = await crew(t)
   for (let i = 0; i < 10; i += 1) {
     const agent = c.spawn({
-      command: ['sh', '-c', 'echo \'{"type":"usage","tokens":7}\' >> "$REEVE_REPORT"; echo \'{"type":"result","value":{"ok":1}}\' >> "$REEVE_REPORT"'],
+      command: [
+        'sh',
+        '-c',
+        'echo \'{"type":"usage","tokens":7}\' >> "$REEVE_REPORT"; echo \'{"type":"result","value":{"ok":1}}\' >> "$REEVE_REPORT"',
+      ],
     })
     const record = await agent.ended
     t.same(record.usage, { turns: 0, tokens: 7, usd: 0 })
@@ -138,7 +166,9 @@ t.test('usage adds up over all lives, and a report from within counts as one fro
 
 t.test('the last word counts also without a newline', async (t) => {
   const c = await crew(t)
-  const agent = c.spawn({ command: ['sh', '-c', 'printf \'{"type":"result","value":42}\' >> "$REEVE_REPORT"'] })
+  const agent = c.spawn({
+    command: ['sh', '-c', 'printf \'{"type":"result","value":42}\' >> "$REEVE_REPORT"'],
+  })
   await agent.ended
   t.match(notesOf(c, agent, 'result'), [{ evidence: { said: 42 } }])
 })
@@ -147,7 +177,8 @@ t.test('a usage beyond all reason does not spoil the sums', async (t) => {
   const c = await crew(t)
   const agent = c.spawn({ command: FOREVER, heartbeat: HEARS })
   await agent.ready
-  for (const turns of ['1e308', '1e308', '1']) appendFileSync(reportOf(c, agent), `{"type":"usage","turns":${turns}}\n`)
+  for (const turns of ['1e308', '1e308', '1'])
+    appendFileSync(reportOf(c, agent), `{"type":"usage","turns":${turns}}\n`)
   await until(() => agent.record.usage || null, { what: 'usage' })
   appendFileSync(reportOf(c, agent), 'idle\n')
   await until(() => agent.activity?.kind === 'idle' || null, { what: 'idle' })

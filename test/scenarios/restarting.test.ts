@@ -2,7 +2,19 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { alive, crew, FOREVER, fixture, launcherOf, nothingIsLeft, notesOf, refusal, soon, statesOf, until } from '../support.ts'
+import {
+  alive,
+  crew,
+  FOREVER,
+  fixture,
+  launcherOf,
+  notesOf,
+  nothingIsLeft,
+  refusal,
+  soon,
+  statesOf,
+  until,
+} from '../support.ts'
 
 nothingIsLeft(t)
 
@@ -10,30 +22,36 @@ const quick = { initial: 20, max: 20, jitter: 0 } as const
 const pids = (file: string) => readFileSync(file, 'utf8').split('\n').filter(Boolean).map(Number)
 
 for (const launcher of [undefined, 'inline'] as const) {
-  t.test(`17. 20 concurrent restarts: exactly one process at the end, never two at a time (${launcher ?? 'process'})`, async (t) => {
-    const c = await crew(t, { launcher })
-    const file = join(c.folder, 'pids')
-    const agent = c.spawn({ command: [fixture('appends-pid.sh'), file], ready: { line: 'ready' } })
-    await agent.ready
-    let most = 0
-    const watch = setInterval(() => {
-      try {
-        most = Math.max(most, pids(file).filter(alive).length)
-      } catch {
-        // Not there yet.
-      }
-    }, 1)
-    t.teardown(() => clearInterval(watch))
-    const records = await soon(Promise.all(Array.from({ length: 20 }, () => agent.restart())), 'restarted')
-    t.ok(records.every(({ incarnation }) => incarnation === 2), 'they shared one')
-    for (let i = 0; i < 5; i += 1) await agent.restart()
-    await Promise.all([agent.restart(), agent.restart().then(() => agent.restart())])
-    clearInterval(watch)
-    t.equal(most, 1, 'never two at a time')
-    const living = pids(file).filter(alive)
-    t.same(living, [agent.pid])
-    t.equal(agent.state, 'running')
-  })
+  t.test(
+    `17. 20 concurrent restarts: exactly one process at the end, never two at a time (${launcher ?? 'process'})`,
+    async (t) => {
+      const c = await crew(t, { launcher })
+      const file = join(c.folder, 'pids')
+      const agent = c.spawn({ command: [fixture('appends-pid.sh'), file], ready: { line: 'ready' } })
+      await agent.ready
+      let most = 0
+      const watch = setInterval(() => {
+        try {
+          most = Math.max(most, pids(file).filter(alive).length)
+        } catch {
+          // Not there yet.
+        }
+      }, 1)
+      t.teardown(() => clearInterval(watch))
+      const records = await soon(Promise.all(Array.from({ length: 20 }, () => agent.restart())), 'restarted')
+      t.ok(
+        records.every(({ incarnation }) => incarnation === 2),
+        'they shared one',
+      )
+      for (let i = 0; i < 5; i += 1) await agent.restart()
+      await Promise.all([agent.restart(), agent.restart().then(() => agent.restart())])
+      clearInterval(watch)
+      t.equal(most, 1, 'never two at a time')
+      const living = pids(file).filter(alive)
+      t.same(living, [agent.pid])
+      t.equal(agent.state, 'running')
+    },
+  )
 }
 
 t.test('25. stop during backoff: no restart, ever', async (t) => {
@@ -64,8 +82,16 @@ t.test('25. a restart that fails to start counts as a failure', async (t) => {
   execFileSync('prlimit', ['--pid', String(launcher), `--nofile=${open + 1}:`])
   process.kill(agent.pid as number, 'SIGKILL')
   const record = await soon(agent.ended, 'ended')
-  t.match(record, { state: 'crashed', incarnation: 3, alive: false, error: { code: 'restart_intensity_exceeded' } })
-  t.match(record.error?.message, /more than 2 restarts within 60000 ms \(restart\.intensity\).*(descriptor|EMFILE|EBADF)/)
+  t.match(record, {
+    state: 'crashed',
+    incarnation: 3,
+    alive: false,
+    error: { code: 'restart_intensity_exceeded' },
+  })
+  t.match(
+    record.error?.message,
+    /more than 2 restarts within 60000 ms \(restart\.intensity\).*(descriptor|EMFILE|EBADF)/,
+  )
 })
 
 t.test('26. backoff grows, is jittered, is capped, and begins anew after a stable life', async (t) => {
@@ -83,11 +109,19 @@ t.test('26. backoff grows, is jittered, is capped, and begins anew after a stabl
   const middles = [20, 40, 80, 100, 20, 40, 80]
   for (const [i, delay] of delays.entries()) {
     const middle = middles[i] ?? 0
-    t.ok(delay >= middle * 0.5 - 0.01 && delay <= Math.min(100, middle * 1.5) + 0.01, `${delay} around ${middle}`)
+    t.ok(
+      delay >= middle * 0.5 - 0.01 && delay <= Math.min(100, middle * 1.5) + 0.01,
+      `${delay} around ${middle}`,
+    )
   }
-  t.ok(delays.some((delay, i) => delay !== middles[i]), 'jittered')
+  t.ok(
+    delays.some((delay, i) => delay !== middles[i]),
+    'jittered',
+  )
   t.same(
-    c.entriesSeen.filter(({ to }) => to === 'restarting').map(({ evidence }) => [evidence?.attempt, evidence?.attempts]),
+    c.entriesSeen
+      .filter(({ to }) => to === 'restarting')
+      .map(({ evidence }) => [evidence?.attempt, evidence?.attempts]),
     [1, 2, 3, 4, 5, 6, 7].map((attempt) => [attempt, 7]),
   )
 })
@@ -141,30 +175,46 @@ t.test('a crashed agent comes back with its id, its log and a new pid; the handl
   await agent.ready
   const first = agent.pid as number
   process.kill(first, 'SIGKILL')
-  await until(() => (agent.incarnation === 2 && agent.state === 'running') || null, { what: 'the second life' })
+  await until(() => (agent.incarnation === 2 && agent.state === 'running') || null, {
+    what: 'the second life',
+  })
   t.not(agent.pid, first)
   t.match(agent.record, { restarts: 1, exit: null, reason: null, endedAt: null, alive: true })
   t.equal(readFileSync(agent.record.logFile, 'utf8'), 'life 1\nlife 2\n')
-  t.same(statesOf(c, agent).slice(3), ['reaping', 'crashed', 'restarting', 'spawning', 'pre_starting', 'running'])
+  t.same(statesOf(c, agent).slice(3), [
+    'reaping',
+    'crashed',
+    'restarting',
+    'spawning',
+    'pre_starting',
+    'running',
+  ])
 })
 
-t.test('a restart waits until the old tree is gone, waits for no backoff, and counts against no intensity', async (t) => {
-  const c = await crew(t)
-  const agent = c.spawn({
-    command: FOREVER,
-    restart: { policy: 'transient', backoff: { initial: '1h', max: '1h' }, intensity: { restarts: 0, within: '1h' } },
-  })
-  await agent.ready
-  for (let life = 2; life < 6; life += 1) {
-    const old = agent.pid as number
-    const record = await soon(agent.restart({ by: 'me', reason: 'new configuration' }), 'restarted')
-    t.equal(record.incarnation, life)
-    t.notOk(alive(old))
-  }
-  const killed = c.entriesSeen.find(({ to, incarnation }) => to === 'killed' && incarnation === 1)
-  t.match(killed?.reason, { kind: 'user', by: 'me', message: 'new configuration' })
-  t.equal(notesOf(c, agent, 'backoff').length, 0)
-})
+t.test(
+  'a restart waits until the old tree is gone, waits for no backoff, and counts against no intensity',
+  async (t) => {
+    const c = await crew(t)
+    const agent = c.spawn({
+      command: FOREVER,
+      restart: {
+        policy: 'transient',
+        backoff: { initial: '1h', max: '1h' },
+        intensity: { restarts: 0, within: '1h' },
+      },
+    })
+    await agent.ready
+    for (let life = 2; life < 6; life += 1) {
+      const old = agent.pid as number
+      const record = await soon(agent.restart({ by: 'me', reason: 'new configuration' }), 'restarted')
+      t.equal(record.incarnation, life)
+      t.notOk(alive(old))
+    }
+    const killed = c.entriesSeen.find(({ to, incarnation }) => to === 'killed' && incarnation === 1)
+    t.match(killed?.reason, { kind: 'user', by: 'me', message: 'new configuration' })
+    t.equal(notesOf(c, agent, 'backoff').length, 0)
+  },
+)
 
 t.test('races of stop, kill and restart, in every order: bounded, one process or none', async (t) => {
   const c = await crew(t)
@@ -191,18 +241,21 @@ t.test('races of stop, kill and restart, in every order: bounded, one process or
   t.same(pids(file).filter(alive), [])
 })
 
-t.test('restart() during supervisor.stop() is refused; one under way is rejected, and nothing begins', async (t) => {
-  const c = await crew(t)
-  const agent = c.spawn({ command: FOREVER, restart: { policy: 'permanent', backoff: quick } })
-  await agent.ready
-  const under = agent.restart()
-  const stopping = c.stop()
-  const refused = refusal(() => agent.restart(), 'supervisor_stopping')
-  await t.rejects(under, { code: 'ended_before_ready' })
-  await refused
-  t.match(await stopping, { ended: 1, escaped: [], timedOut: false })
-  t.equal(agent.incarnation, 1)
-})
+t.test(
+  'restart() during supervisor.stop() is refused; one under way is rejected, and nothing begins',
+  async (t) => {
+    const c = await crew(t)
+    const agent = c.spawn({ command: FOREVER, restart: { policy: 'permanent', backoff: quick } })
+    await agent.ready
+    const under = agent.restart()
+    const stopping = c.stop()
+    const refused = refusal(() => agent.restart(), 'supervisor_stopping')
+    await t.rejects(under, { code: 'ended_before_ready' })
+    await refused
+    t.match(await stopping, { ended: 1, escaped: [], timedOut: false })
+    t.equal(agent.incarnation, 1)
+  },
+)
 
 t.test('a ttl belongs to the agent: it ends a backoff too, and holds after restarts', async (t) => {
   const c = await crew(t)
@@ -212,23 +265,30 @@ t.test('a ttl belongs to the agent: it ends a backoff too, and holds after resta
     restart: { policy: 'permanent', backoff: { initial: '1h', max: '1h' }, intensity: false },
   })
   t.match(await soon(waits.ended, 'ttl', 3000), { state: 'killed', reason: { kind: 'ttl' }, incarnation: 1 })
-  const busy = c.spawn({ command: ['sleep', '0.05'], ttl: 400, restart: { policy: 'permanent', backoff: quick, intensity: false } })
+  const busy = c.spawn({
+    command: ['sleep', '0.05'],
+    ttl: 400,
+    restart: { policy: 'permanent', backoff: quick, intensity: false },
+  })
   const record = await soon(busy.ended, 'ttl', 3000)
   t.match(record, { state: 'killed', reason: { kind: 'ttl', by: 'supervisor' } })
   t.ok(record.incarnation > 1)
   t.equal(notesOf(c, busy, 'budget_warning').length, 1)
 })
 
-t.test('a ttl that ended it and a restart() that overrules it: the next life has a ttl as well', async (t) => {
-  const c = await crew(t)
-  const agent = c.spawn({
-    command: [fixture('sleeps-through-sigterm.sh')],
-    ready: { line: 'ready' },
-    ttl: 500,
-    stop: [{ signal: 'SIGTERM', wait: 300 }],
-  })
-  await agent.ready
-  await until(() => agent.state === 'terminating' || null, { what: 'its ttl is over' })
-  await soon(agent.restart(), 'restarted')
-  t.match(await soon(agent.ended, 'the ttl of the second life', 3000), { reason: { kind: 'ttl' } })
-})
+t.test(
+  'a ttl that ended it and a restart() that overrules it: the next life has a ttl as well',
+  async (t) => {
+    const c = await crew(t)
+    const agent = c.spawn({
+      command: [fixture('sleeps-through-sigterm.sh')],
+      ready: { line: 'ready' },
+      ttl: 500,
+      stop: [{ signal: 'SIGTERM', wait: 300 }],
+    })
+    await agent.ready
+    await until(() => agent.state === 'terminating' || null, { what: 'its ttl is over' })
+    await soon(agent.restart(), 'restarted')
+    t.match(await soon(agent.ended, 'the ttl of the second life', 3000), { reason: { kind: 'ttl' } })
+  },
+)

@@ -1,10 +1,32 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import t from 'tap'
 import type { AgentSpec } from '../../src/index.ts'
-import { alive, type Crew, crew, FOREVER, fixture, launcherOf, nothingIsLeft, pidsFrom, remember, soon, statesOf, until } from '../support.ts'
+import {
+  alive,
+  type Crew,
+  crew,
+  FOREVER,
+  fixture,
+  launcherOf,
+  nothingIsLeft,
+  pidsFrom,
+  remember,
+  soon,
+  statesOf,
+  until,
+} from '../support.ts'
 
 nothingIsLeft(t)
 
@@ -98,24 +120,30 @@ for (const [what, { errno, message, spec }] of Object.entries(REFUSED)) {
   })
 }
 
-t.test('14. no descriptor left in the launcher: backoff, the supervisor alive, the next spawn fine', async (t) => {
-  const c = await crew(t)
-  const launcher = await launcherOf(c)
-  const open = Math.max(...readdirSync(`/proc/${launcher}/fd`).map(Number))
-  execFileSync('prlimit', ['--pid', String(launcher), `--nofile=${open + 1}:`])
-  const agents = Array.from({ length: 20 }, () =>
-    c.spawn({ command: FOREVER, restart: { policy: 'transient', backoff: { initial: 50, max: 50 }, intensity: false } }),
-  )
-  await until(() => agents.some(({ state, record }) => state === 'restarting' && record.error) || null, {
-    what: 'backoff',
-  })
-  const failed = agents.find(({ record }) => record.error)
-  t.match(failed?.record.error, { code: 'spawn_failed', errno: /EMFILE|EAGAIN|EBADF/ })
-  execFileSync('prlimit', ['--pid', String(launcher), '--nofile=4096:'])
-  await soon(Promise.all(agents.map(({ ready }) => ready)), 'all are ready in the end')
-  const next = c.spawn({ command: FOREVER })
-  await soon(next.ready, 'the next one')
-})
+t.test(
+  '14. no descriptor left in the launcher: backoff, the supervisor alive, the next spawn fine',
+  async (t) => {
+    const c = await crew(t)
+    const launcher = await launcherOf(c)
+    const open = Math.max(...readdirSync(`/proc/${launcher}/fd`).map(Number))
+    execFileSync('prlimit', ['--pid', String(launcher), `--nofile=${open + 1}:`])
+    const agents = Array.from({ length: 20 }, () =>
+      c.spawn({
+        command: FOREVER,
+        restart: { policy: 'transient', backoff: { initial: 50, max: 50 }, intensity: false },
+      }),
+    )
+    await until(() => agents.some(({ state, record }) => state === 'restarting' && record.error) || null, {
+      what: 'backoff',
+    })
+    const failed = agents.find(({ record }) => record.error)
+    t.match(failed?.record.error, { code: 'spawn_failed', errno: /EMFILE|EAGAIN|EBADF/ })
+    execFileSync('prlimit', ['--pid', String(launcher), '--nofile=4096:'])
+    await soon(Promise.all(agents.map(({ ready }) => ready)), 'all are ready in the end')
+    const next = c.spawn({ command: FOREVER })
+    await soon(next.ready, 'the next one')
+  },
+)
 
 t.test('15. never ready: ready_timeout, the ladder, nothing left', async (t) => {
   const c = await crew(t)
@@ -126,7 +154,10 @@ t.test('15. never ready: ready_timeout, the ladder, nothing left', async (t) => 
     stop: [{ signal: 'SIGTERM', wait: '200ms' }],
   })
   const pids = await pidsFrom(file, 3)
-  await t.rejects(agent.ready, { code: 'ready_timeout', message: /not ready within 300 ms \(ready\.timeout\)/ })
+  await t.rejects(agent.ready, {
+    code: 'ready_timeout',
+    message: /not ready within 300 ms \(ready\.timeout\)/,
+  })
   t.match(agent.record, { state: 'killed', reason: { kind: 'ready_timeout', by: 'supervisor' } })
   t.same(pids.filter(alive), [])
   t.same(statesOf(c, agent), ['spawning', 'pre_starting', 'terminating', 'reaping', 'killed'])
@@ -137,10 +168,16 @@ t.test('15. ready said in the first moment is never missed', async (t) => {
   const ready = { report: true, timeout: '20s' } as const
   for (let round = 0; round < 5; round += 1) {
     const agents = Array.from({ length: 40 }, () =>
-      c.spawn({ command: ['sh', '-c', 'echo ready >> "$REEVE_REPORT"; echo idle >> "$REEVE_REPORT"; exec sleep 1000'], ready }),
+      c.spawn({
+        command: ['sh', '-c', 'echo ready >> "$REEVE_REPORT"; echo idle >> "$REEVE_REPORT"; exec sleep 1000'],
+        ready,
+      }),
     )
     await soon(Promise.all(agents.map((agent) => agent.ready)), 'all are ready', 4000)
-    await until(() => agents.every(({ activity }) => activity?.kind === 'idle') || null, { what: 'all are idle', timeoutMs: 3000 })
+    await until(() => agents.every(({ activity }) => activity?.kind === 'idle') || null, {
+      what: 'all are idle',
+      timeoutMs: 3000,
+    })
     await c.kill({ all: true })
   }
 })
@@ -161,41 +198,49 @@ t.test('15. ready twice, ready after stop: ignored', async (t) => {
   t.same(statesOf(c, agent), ['spawning', 'pre_starting', 'running', 'terminating', 'reaping', 'killed'])
 })
 
-t.test('ready by a line: by text, by expression, also one that remembers where it was, in every life', async (t) => {
-  const c = await crew(t)
-  const command = ['sh', '-c', 'echo; echo "it is READY now"; exec sleep 1000']
-  for (const line of ['READY', /is ready/i, /READY/g, /it/y]) {
-    const agent = c.spawn({ command, ready: { line, timeout: '5s' } })
-    await agent.ready
-    await soon(agent.restart(), 'ready again')
-    await agent.kill()
-  }
-})
+t.test(
+  'ready by a line: by text, by expression, also one that remembers where it was, in every life',
+  async (t) => {
+    const c = await crew(t)
+    const command = ['sh', '-c', 'echo; echo "it is READY now"; exec sleep 1000']
+    for (const line of ['READY', /is ready/i, /READY/g, /it/y]) {
+      const agent = c.spawn({ command, ready: { line, timeout: '5s' } })
+      await agent.ready
+      await soon(agent.restart(), 'ready again')
+      await agent.kill()
+    }
+  },
+)
 
-t.test('18. 1,000 spawns in a loop: each call returns at once, the loop is never blocked for long', async (t) => {
-  const c = await crew(t)
-  for (let i = 0; i < 50; i += 1) c.spawn({ command: ['true'] })
-  const delay = monitorEventLoopDelay({ resolution: 1 })
-  delay.enable()
-  const took: number[] = []
-  const agents = Array.from({ length: 1000 }, () => {
-    const began = performance.now()
-    const agent = c.spawn({ command: ['true'] })
-    took.push(performance.now() - began)
-    return agent
-  })
-  t.ok(agents.every(({ state }) => state === 'spawning'))
-  took.sort((a, b) => a - b)
-  t.comment(`spawn(): median ${took[500]?.toFixed(3)} ms, p99 ${took[990]?.toFixed(3)}, most ${took[999]?.toFixed(3)}`)
-  t.ok((took[500] ?? 99) < 5, 'the usual call')
-  t.ok((took[990] ?? 99) < 50, 'nearly every call, on a tired machine')
-  delay.reset()
-  const records = await soon(Promise.all(agents.map(({ ended }) => ended)), 'all have ended', 30_000)
-  delay.disable()
-  t.comment(`the loop was blocked for ${(delay.max / 1e6).toFixed(1)} ms at most`)
-  t.ok(delay.max / 1e6 < 500)
-  t.ok(records.every(({ state }) => state === 'completed'))
-})
+t.test(
+  '18. 1,000 spawns in a loop: each call returns at once, the loop is never blocked for long',
+  async (t) => {
+    const c = await crew(t)
+    for (let i = 0; i < 50; i += 1) c.spawn({ command: ['true'] })
+    const delay = monitorEventLoopDelay({ resolution: 1 })
+    delay.enable()
+    const took: number[] = []
+    const agents = Array.from({ length: 1000 }, () => {
+      const began = performance.now()
+      const agent = c.spawn({ command: ['true'] })
+      took.push(performance.now() - began)
+      return agent
+    })
+    t.ok(agents.every(({ state }) => state === 'spawning'))
+    took.sort((a, b) => a - b)
+    t.comment(
+      `spawn(): median ${took[500]?.toFixed(3)} ms, p99 ${took[990]?.toFixed(3)}, most ${took[999]?.toFixed(3)}`,
+    )
+    t.ok((took[500] ?? 99) < 5, 'the usual call')
+    t.ok((took[990] ?? 99) < 50, 'nearly every call, on a tired machine')
+    delay.reset()
+    const records = await soon(Promise.all(agents.map(({ ended }) => ended)), 'all have ended', 30_000)
+    delay.disable()
+    t.comment(`the loop was blocked for ${(delay.max / 1e6).toFixed(1)} ms at most`)
+    t.ok(delay.max / 1e6 < 500)
+    t.ok(records.every(({ state }) => state === 'completed'))
+  },
+)
 
 t.test('what an agent is given: its folder, its environment, and Reeve’s own words', async (t) => {
   const c = await crew(t)
@@ -226,19 +271,22 @@ t.test('what an agent is given: its folder, its environment, and Reeve’s own w
   t.notOk(JSON.stringify([agent.record, other.entriesSeen]).includes('a secret'), 'no value is shown')
 })
 
-t.test('an agent whose folder is removed under it runs on; a home deeper than a socket path, with spaces, works', async (t) => {
-  const outer = await crew(t)
-  const deep = join(outer.folder, 'a home with spaces', 'and very long names '.repeat(8), 'ünd so on')
-  mkdirSync(deep, { recursive: true, mode: 0o700 })
-  const c = await crew(t, { home: deep })
-  const cwd = join(outer.folder, 'work')
-  mkdirSync(cwd)
-  const agent = c.spawn({ command: FOREVER, cwd, stdin: 'open' })
-  await agent.ready
-  rmSync(cwd, { recursive: true })
-  await agent.send('hello\n')
-  t.match(await agent.stop(), { killedGracefully: true })
-})
+t.test(
+  'an agent whose folder is removed under it runs on; a home deeper than a socket path, with spaces, works',
+  async (t) => {
+    const outer = await crew(t)
+    const deep = join(outer.folder, 'a home with spaces', 'and very long names '.repeat(8), 'ünd so on')
+    mkdirSync(deep, { recursive: true, mode: 0o700 })
+    const c = await crew(t, { home: deep })
+    const cwd = join(outer.folder, 'work')
+    mkdirSync(cwd)
+    const agent = c.spawn({ command: FOREVER, cwd, stdin: 'open' })
+    await agent.ready
+    rmSync(cwd, { recursive: true })
+    await agent.send('hello\n')
+    t.match(await agent.stop(), { killedGracefully: true })
+  },
+)
 
 t.test('a spawn that is stopped in the same turn never leaves a process', async (t) => {
   const c = await crew(t)

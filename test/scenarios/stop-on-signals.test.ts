@@ -1,6 +1,15 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { alive, host, nothingIsLeft, pidsFrom, remember, said, temporaryFolder, untilDead } from '../support.ts'
+import {
+  alive,
+  host,
+  nothingIsLeft,
+  pidsFrom,
+  remember,
+  said,
+  temporaryFolder,
+  untilDead,
+} from '../support.ts'
 
 nothingIsLeft(t)
 
@@ -43,23 +52,26 @@ t.test('a second signal kills every agent at once', async (t) => {
   t.notOk(alive(pid))
 })
 
-t.test('without stopOnSignals a supervisor installs no handler: the program dies of the signal, its agents after it', async (t) => {
-  const folder = temporaryFolder(t)
-  const h = host(
-    t,
-    `const before = process.eventNames().join()
+t.test(
+  'without stopOnSignals a supervisor installs no handler: the program dies of the signal, its agents after it',
+  async (t) => {
+    const folder = temporaryFolder(t)
+    const h = host(
+      t,
+      `const before = process.eventNames().join()
      const supervisor = await reeve.createSupervisor()
      const agent = supervisor.spawn({ command: [FIXTURES + '/appends-pid.sh', process.env.PIDS], ready: { line: 'ready' } })
      await agent.ready
      say('same', before === process.eventNames().join(), process.listenerCount('SIGINT') + process.listenerCount('SIGTERM'))`,
-    { REEVE_HOME: folder, PIDS: join(folder, 'pids') },
-  )
-  t.equal(await said(h, 'same'), 'true 0')
-  const pids = await pidsFrom(join(folder, 'pids'))
-  h.signal('SIGINT')
-  t.match(await h.exited, { signal: 'SIGINT' })
-  await untilDead(pids, 3000)
-})
+      { REEVE_HOME: folder, PIDS: join(folder, 'pids') },
+    )
+    t.equal(await said(h, 'same'), 'true 0')
+    const pids = await pidsFrom(join(folder, 'pids'))
+    h.signal('SIGINT')
+    t.match(await h.exited, { signal: 'SIGINT' })
+    await untilDead(pids, 3000)
+  },
+)
 
 t.test('what stopOnSignals returns takes the handlers out again', async (t) => {
   const h = host(

@@ -2,32 +2,48 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { createSupervisor } from '../../src/index.ts'
-import { alive, crew, FOREVER, fixture, launcherOf, nothingIsLeft, refusal, soon, temporaryFolder, until } from '../support.ts'
+import {
+  alive,
+  crew,
+  FOREVER,
+  fixture,
+  launcherOf,
+  nothingIsLeft,
+  refusal,
+  soon,
+  temporaryFolder,
+  until,
+} from '../support.ts'
 
 nothingIsLeft(t)
 
 for (const launcher of [undefined, 'inline'] as const)
-  t.test(`stop ends all in reverse order, once; its launcher is gone, its home stays (${launcher ?? 'process'})`, async (t) => {
-    const c = await crew(t, { launcher })
-    const agents = Array.from({ length: 10 }, (_, i) => c.spawn({ name: `a${i}`, command: FOREVER }))
-    await Promise.all(agents.map(({ ready }) => ready))
-    const helper = launcher ? 0 : await launcherOf(c)
-    const stops = [c.stop({ by: 'me' }), c.stop(), c.stop({ timeout: '1ms' })]
-    const results = await soon(Promise.all(stops), 'stopped')
-    for (const result of results) t.same(result, { ended: 10, escaped: [], timedOut: false })
-    const order = c.entriesSeen.filter(({ from, to }) => from !== to && to === 'terminating').map(({ name }) => name)
-    t.same(order, agents.map(({ name }) => name).reverse())
-    t.ok(agents.every(({ record }) => record.reason?.kind === 'shutdown' && record.reason.by === 'me'))
-    t.same(c.list(), [])
-    t.notOk(agents.some(({ pid }) => alive(pid as number)))
-    if (helper) t.notOk(alive(helper), 'the launcher has left')
-    t.ok(existsSync(join(c.home, 'logs')))
-    await refusal(() => c.spawn({ command: ['true'] }), 'supervisor_stopping')
-    await refusal(() => agents[0]?.restart(), 'supervisor_stopping')
-    await refusal(() => agents[0]?.stop(), 'process_not_found')
-    t.equal((await c.records()).length, 10, 'what is known can still be asked')
-    t.equal(c.get('a3'), agents[3])
-  })
+  t.test(
+    `stop ends all in reverse order, once; its launcher is gone, its home stays (${launcher ?? 'process'})`,
+    async (t) => {
+      const c = await crew(t, { launcher })
+      const agents = Array.from({ length: 10 }, (_, i) => c.spawn({ name: `a${i}`, command: FOREVER }))
+      await Promise.all(agents.map(({ ready }) => ready))
+      const helper = launcher ? 0 : await launcherOf(c)
+      const stops = [c.stop({ by: 'me' }), c.stop(), c.stop({ timeout: '1ms' })]
+      const results = await soon(Promise.all(stops), 'stopped')
+      for (const result of results) t.same(result, { ended: 10, escaped: [], timedOut: false })
+      const order = c.entriesSeen
+        .filter(({ from, to }) => from !== to && to === 'terminating')
+        .map(({ name }) => name)
+      t.same(order, agents.map(({ name }) => name).reverse())
+      t.ok(agents.every(({ record }) => record.reason?.kind === 'shutdown' && record.reason.by === 'me'))
+      t.same(c.list(), [])
+      t.notOk(agents.some(({ pid }) => alive(pid as number)))
+      if (helper) t.notOk(alive(helper), 'the launcher has left')
+      t.ok(existsSync(join(c.home, 'logs')))
+      await refusal(() => c.spawn({ command: ['true'] }), 'supervisor_stopping')
+      await refusal(() => agents[0]?.restart(), 'supervisor_stopping')
+      await refusal(() => agents[0]?.stop(), 'process_not_found')
+      t.equal((await c.records()).length, 10, 'what is known can still be asked')
+      t.equal(c.get('a3'), agents[3])
+    },
+  )
 
 t.test('the timeout bounds it: those that would take longer are killed before, none escapes', async (t) => {
   const c = await crew(t, { defaults: { stop: [{ signal: 'SIGTERM', wait: '1h' }] } })
@@ -56,7 +72,16 @@ t.test('a selection has to select: nothing that could mean all by mistake does',
   const agent = c.spawn({ command: FOREVER })
   const tasked = c.spawn({ command: FOREVER, task: 'T' })
   await Promise.all([agent.ready, tasked.ready])
-  for (const selection of [{}, { task: undefined }, { all: false }, { task: '' }, { task: 'T', all: true }, { al: true }, null, undefined])
+  for (const selection of [
+    {},
+    { task: undefined },
+    { all: false },
+    { task: '' },
+    { task: 'T', all: true },
+    { al: true },
+    null,
+    undefined,
+  ])
     await refusal(() => c.kill(selection as unknown as { all: true }), 'invalid_spec')
   for (const selection of [{ task: undefined }, { all: false }, { task: 'T', all: true }])
     await refusal(() => c.stop(selection as unknown as { all: true }), 'invalid_spec')
@@ -74,7 +99,11 @@ t.test('stop during everything: agents starting, restarting, stopping, stalling,
   c.spawn({ command: ['true'], cleanup: [() => new Promise((resolve) => setTimeout(resolve, 300))] })
   c.spawn({ command: FOREVER, heartbeat: { timeout: 20, sources: ['report'] } })
   const restarts = c.spawn({ command: FOREVER })
-  const stops = c.spawn({ command: [fixture('sleeps-through-sigterm.sh')], ready: { line: 'ready' }, stop: [{ signal: 'SIGTERM', wait: 300 }] })
+  const stops = c.spawn({
+    command: [fixture('sleeps-through-sigterm.sh')],
+    ready: { line: 'ready' },
+    stop: [{ signal: 'SIGTERM', wait: 300 }],
+  })
   await Promise.all([restarts.ready, stops.ready])
   await until(() => c.list({ state: 'stalling' }).length === 1 || null, { what: 'one stalls' })
   const others = Promise.allSettled([restarts.restart(), stops.stop(), stops.kill()])
@@ -103,7 +132,10 @@ t.test('a launcher that cannot be started is said so, with the way out', async (
   const folder = temporaryFolder(t)
   const refused = (launcher: { exec: string }, code: string) =>
     refusal(() => createSupervisor({ home: join(folder, 'home'), launcher }), code)
-  t.match((await refused({ exec: '/does/not/exist' }, 'launcher_failed')).message, /does\/not\/exist.*\n?.*launcher: 'inline'/s)
+  t.match(
+    (await refused({ exec: '/does/not/exist' }, 'launcher_failed')).message,
+    /does\/not\/exist.*\n?.*launcher: 'inline'/s,
+  )
   await refused({ exec: '/bin/false' }, 'launcher_failed')
   await refusal(() => createSupervisor({ home: '/dev/null/x' }), 'home_unusable')
   await refusal(() => createSupervisor({ home: '/tmp' }), 'home_unusable')

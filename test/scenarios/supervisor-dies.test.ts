@@ -1,7 +1,18 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { alive, fixture, host, nothingIsLeft, pidsFrom, remember, said, temporaryFolder, until, untilDead } from '../support.ts'
+import {
+  alive,
+  fixture,
+  host,
+  nothingIsLeft,
+  pidsFrom,
+  remember,
+  said,
+  temporaryFolder,
+  until,
+  untilDead,
+} from '../support.ts'
 
 nothingIsLeft(t)
 
@@ -27,23 +38,26 @@ const WAYS: Record<string, (pid: number) => void> = {
 }
 
 for (const [way, end] of Object.entries(WAYS)) {
-  t.test(`30. ${way} of the host: no agent alive 1 s + grace later, the home made for it is gone`, async (t) => {
-    const folder = temporaryFolder(t)
-    const state = join(folder, 'state')
-    const env = { REEVE_HOME: state, PIDS: join(folder, 'pids'), SETSID: join(folder, 'setsid') }
-    const h = host(t, HOST, env)
-    const home = await said(h, 'home')
-    t.ok(home.startsWith(join(state, 'run')))
-    const pids = (await said(h, 'pids')).split(' ').map(Number)
-    pids.push(...(await pidsFrom(env.PIDS, 3)), ...(await pidsFrom(env.SETSID)))
-    remember(...pids)
-    t.ok(pids.every(alive))
-    end(h.pid)
-    await h.exited
-    await untilDead(pids, 1000 + 500 + 1500)
-    await until(() => !existsSync(home) || null, { what: 'the home is gone', timeoutMs: 3000 })
-    t.same(readdirSync(join(state, 'run')), [])
-  })
+  t.test(
+    `30. ${way} of the host: no agent alive 1 s + grace later, the home made for it is gone`,
+    async (t) => {
+      const folder = temporaryFolder(t)
+      const state = join(folder, 'state')
+      const env = { REEVE_HOME: state, PIDS: join(folder, 'pids'), SETSID: join(folder, 'setsid') }
+      const h = host(t, HOST, env)
+      const home = await said(h, 'home')
+      t.ok(home.startsWith(join(state, 'run')))
+      const pids = (await said(h, 'pids')).split(' ').map(Number)
+      pids.push(...(await pidsFrom(env.PIDS, 3)), ...(await pidsFrom(env.SETSID)))
+      remember(...pids)
+      t.ok(pids.every(alive))
+      end(h.pid)
+      await h.exited
+      await untilDead(pids, 1000 + 500 + 1500)
+      await until(() => !existsSync(home) || null, { what: 'the home is gone', timeoutMs: 3000 })
+      t.same(readdirSync(join(state, 'run')), [])
+    },
+  )
 }
 
 t.test('a home that was given stays, its sockets do not', async (t) => {
@@ -55,14 +69,20 @@ t.test('a home that was given stays, its sockets do not', async (t) => {
   remember(...pids)
   h.signal('SIGKILL')
   await untilDead(pids, 3000)
-  await until(() => readdirSync(given).filter((name) => name.endsWith('.sock')).length === 0 || null, { what: 'no socket is left' })
+  await until(() => readdirSync(given).filter((name) => name.endsWith('.sock')).length === 0 || null, {
+    what: 'no socket is left',
+  })
   t.ok(existsSync(join(given, 'logs')))
 })
 
 t.test('process.exit() and a fault of the host end its agents as well', async (t) => {
   for (const last of ['process.exit(3)', 'throw new Error("a fault of the host")']) {
     const folder = temporaryFolder(t)
-    const h = host(t, `${HOST}\n${last}`, { REEVE_HOME: folder, PIDS: join(folder, 'pids'), SETSID: join(folder, 'setsid') })
+    const h = host(t, `${HOST}\n${last}`, {
+      REEVE_HOME: folder,
+      PIDS: join(folder, 'pids'),
+      SETSID: join(folder, 'setsid'),
+    })
     const pids = (await said(h, 'pids')).split(' ').map(Number)
     remember(...pids)
     t.not((await h.exited).code, 0)

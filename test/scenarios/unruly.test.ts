@@ -3,7 +3,19 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { createSupervisor } from '../../src/index.ts'
-import { alive, crew, FOREVER, fixture, nothingIsLeft, pidsFrom, remember, soon, statesOf, temporaryFolder, until } from '../support.ts'
+import {
+  alive,
+  crew,
+  FOREVER,
+  fixture,
+  nothingIsLeft,
+  pidsFrom,
+  remember,
+  soon,
+  statesOf,
+  temporaryFolder,
+  until,
+} from '../support.ts'
 
 nothingIsLeft(t)
 
@@ -13,7 +25,11 @@ for (const launcher of [undefined, 'inline'] as const) {
   t.test(`jobs in groups of their own are ended with their agent (${how})`, async (t) => {
     const c = await crew(t, { launcher })
     const file = join(c.folder, 'pids')
-    const agent = c.spawn({ command: [fixture('changes-group.sh'), file], ready: { line: 'ready' }, stop: [{ signal: 'SIGTERM', wait: 200 }] })
+    const agent = c.spawn({
+      command: [fixture('changes-group.sh'), file],
+      ready: { line: 'ready' },
+      stop: [{ signal: 'SIGTERM', wait: 200 }],
+    })
     await agent.ready
     const pids = await pidsFrom(file, 2)
     t.same((await agent.stop()).escaped, [])
@@ -22,7 +38,10 @@ for (const launcher of [undefined, 'inline'] as const) {
 
   t.test(`an agent that closes all it has runs on, and can be stopped (${how})`, async (t) => {
     const c = await crew(t, { launcher })
-    const agent = c.spawn({ command: [fixture('closes-everything.sh'), join(c.folder, 'pid')], stdin: 'open' })
+    const agent = c.spawn({
+      command: [fixture('closes-everything.sh'), join(c.folder, 'pid')],
+      stdin: 'open',
+    })
     const [pid] = await pidsFrom(join(c.folder, 'pid'))
     t.equal(pid, agent.pid)
     t.equal(agent.state, 'running')
@@ -35,7 +54,10 @@ for (const launcher of [undefined, 'inline'] as const) {
     const agent = c.spawn({ command: [fixture('daemonises.sh'), file] })
     const record = await soon(agent.ended, 'ended')
     const pids = await pidsFrom(file)
-    t.same(pids.filter((pid) => alive(pid) && !record.escaped.includes(pid)), [])
+    t.same(
+      pids.filter((pid) => alive(pid) && !record.escaped.includes(pid)),
+      [],
+    )
     t.match(record, { state: 'completed', escaped: [] })
   })
 
@@ -56,16 +78,19 @@ for (const launcher of [undefined, 'inline'] as const) {
     t.same(pids.filter(alive), [])
   })
 
-  t.test(`one that hands over to a new session again and again, its parents gone, is ended (${how})`, async (t) => {
-    const c = await crew(t, { launcher })
-    const file = join(c.folder, 'pids')
-    const agent = c.spawn({ command: [fixture('replaces-itself.sh'), file, '12'] })
-    const record = await soon(agent.ended, 'ended')
-    t.same(record.escaped, [])
-    const pids = readFileSync(file, 'utf8').split('\n').filter(Boolean).map(Number)
-    remember(...pids)
-    t.same(pids.filter(alive), [])
-  })
+  t.test(
+    `one that hands over to a new session again and again, its parents gone, is ended (${how})`,
+    async (t) => {
+      const c = await crew(t, { launcher })
+      const file = join(c.folder, 'pids')
+      const agent = c.spawn({ command: [fixture('replaces-itself.sh'), file, '12'] })
+      const record = await soon(agent.ended, 'ended')
+      t.same(record.escaped, [])
+      const pids = readFileSync(file, 'utf8').split('\n').filter(Boolean).map(Number)
+      remember(...pids)
+      t.same(pids.filter(alive), [])
+    },
+  )
 }
 
 t.test('an agent that stops itself (SIGSTOP) is stopped and killed like any other', async (t) => {
@@ -73,7 +98,10 @@ t.test('an agent that stops itself (SIGSTOP) is stopped and killed like any othe
   const agent = c.spawn({ command: ['sh', '-c', 'kill -STOP $$; sleep 1000'] })
   await agent.ready
   t.match(await soon(agent.stop(), 'stopped', 3000), { success: true, killedGracefully: true })
-  const other = c.spawn({ command: ['sh', '-c', 'trap "" TERM; kill -STOP $$; sleep 1000'], stop: [{ signal: 'SIGTERM', wait: 200 }] })
+  const other = c.spawn({
+    command: ['sh', '-c', 'trap "" TERM; kill -STOP $$; sleep 1000'],
+    stop: [{ signal: 'SIGTERM', wait: 200 }],
+  })
   await other.ready
   t.match(await soon(other.stop(), 'stopped', 3000), { success: true })
 })
@@ -96,7 +124,10 @@ t.test('two supervisors side by side, on one home and on two: none touches the o
   const [one, two] = [a.spawn({ name: 'x', command: FOREVER }), b.spawn({ name: 'x', command: FOREVER })]
   await Promise.all([one.ready, two.ready])
   remember(one.pid as number, two.pid as number)
-  t.same(a.list().map(({ id }) => id), [one.id])
+  t.same(
+    a.list().map(({ id }) => id),
+    [one.id],
+  )
   await a.stop()
   t.equal(two.state, 'running')
   t.ok(alive(two.pid as number))
@@ -128,8 +159,14 @@ t.test('a crew within a crew: what an agent supervises ends with it, and has its
   t.match((await soon(outer.stop(), 'stopped')).escaped, [])
   await until(() => !alive(pid) || null, { what: 'the inner agent has ended', timeoutMs: 4000 })
   t.equal(statesOf(c, outer).at(-1), 'killed')
-  await until(() => !existsSync(join(c.folder, 'reeve', 'run')) || readdirSync(join(c.folder, 'reeve', 'run')).length === 0 || null, {
-    what: 'its home is gone',
-    timeoutMs: 4000,
-  })
+  await until(
+    () =>
+      !existsSync(join(c.folder, 'reeve', 'run')) ||
+      readdirSync(join(c.folder, 'reeve', 'run')).length === 0 ||
+      null,
+    {
+      what: 'its home is gone',
+      timeoutMs: 4000,
+    },
+  )
 })
