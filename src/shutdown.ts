@@ -24,6 +24,8 @@ export interface StopSupervisorResult {
 const KILL_RESERVE_MS = 5_000
 /** And this much, or a tenth, is kept for committing the last entries. */
 const COMMIT_RESERVE_MS = 1_000
+/** How much later than it should the root may say that it has stopped. */
+const ROOT_SLACK_MS = 250
 /** What closing a sink or the launcher is given when the time is used up. */
 const LEAST_MS = 100
 
@@ -39,10 +41,14 @@ export async function shutDown(
 
   const giveUpAfterMs = timeoutMs - Math.min(COMMIT_RESERVE_MS, timeoutMs / 10)
   const killAfterMs = giveUpAfterMs - Math.min(KILL_RESERVE_MS, timeoutMs / 4)
-  const stopped = new Promise<void>((resolve) => root.subscribe({ complete: () => resolve() }))
+  const stopped = new Promise<void>((resolve) => {
+    if (root.getSnapshot().status !== 'active') resolve()
+    root.subscribe({ complete: resolve, error: () => resolve() })
+  })
   const reason: Reason = { kind: 'shutdown', by }
   runtime.send({ type: 'SHUTDOWN', reason, killAfterMs, giveUpAfterMs })
-  await stopped
+  // The root keeps this time itself; one that was stopped from elsewhere keeps none.
+  await within(stopped, giveUpAfterMs + ROOT_SLACK_MS, clock)
 
   const left = seats.filter((seat) => !seat.ended)
   for (const seat of left) runtime.abandon(seat)

@@ -314,4 +314,4 @@ export class Supervisor {
 }
 
 const isSelection = (which: Selection | StopSupervisorOptions): which is Selection =>
-  'task' in which || 'all' in which
+  typeof which === 'object' && which !== null && ('task' in which || 'all' in which)

@@ -1,0 +1,38 @@
+/** Records and entries as columns. */
+import { type AgentState, type EndState, isEnd, type Reason } from '../../../machines/events.ts'
+import type { AgentRecord } from '../record.ts'
+
+/** `agent_type`: what a lane runs one of, else the name. */
+export const typeOf = (record: AgentRecord): string => record.lane ?? record.name
+
+/** When an agent that has ended did so; `null` for all others, those that wait to come back among them. */
+export const completedAt = (record: AgentRecord): string | null =>
+  isEnd(record.state) ? record.endedAt : null
+
+/** Why it was killed, or how it failed; `null` when neither. */
+export function errorMessage(record: AgentRecord): string | null {
+  const { state, reason, error, exit } = record
+  if (state !== 'killed' && state !== 'crashed' && state !== 'restarting') return null
+  if (reason && state !== 'crashed') return `Agent killed: ${whyOf(reason)}`
+  if (error) return error.message
+  if (state === 'restarting' && exit?.code === 0) return null
+  if (exit?.signal) return `Ended by ${exit.signal}`
+  return exit?.code == null ? 'Nobody saw how it ended' : `Exited with code ${exit.code}`
+}
+
+const whyOf = ({ kind, by, message }: Reason): string =>
+  message === undefined ? `${kind}, by ${by}` : `${message} (${kind}, by ${by})`
+
+export type TaskStatus = 'running' | 'completed' | 'failed' | 'cancelled'
+
+/** How a task stands whose agent is in this state. */
+export function taskStatus(state: AgentState, reason: Reason | null): TaskStatus {
+  if (!isEnd(state)) return 'running'
+  return STATUS_OF[state](reason)
+}
+
+const STATUS_OF: Readonly<Record<EndState, (reason: Reason | null) => TaskStatus>> = {
+  completed: () => 'completed',
+  crashed: () => 'failed',
+  killed: (reason) => (reason?.kind === 'cancelled' ? 'cancelled' : 'failed'),
+}
