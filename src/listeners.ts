@@ -1,7 +1,9 @@
 /** Who listens to a supervisor. A listener that throws harms nobody else: it is told as a warning. */
+import { z } from 'zod'
 import type { Entry } from '../machines/events.ts'
 import { type ErrorCode, messageOf } from './errors.ts'
 import type { SinkFailure } from './registry/journal.ts'
+import { parseStrictly } from './strict.ts'
 
 /** Something that is not as it should be, and that no call can report by failing. */
 export interface Warning {
@@ -23,6 +25,19 @@ export interface SupervisorEvents {
   readonly warning: Warning
 }
 
+const EVENTS = [
+  'transition',
+  'note',
+  'stalled',
+  'sink-error',
+  'warning',
+] as const satisfies readonly (keyof SupervisorEvents)[]
+
+export const listenSchema = z.tuple([
+  z.enum(EVENTS),
+  z.custom<(payload: never) => unknown>((fn) => typeof fn === 'function', 'must be a function'),
+])
+
 /** What an agent's own `on` tells. */
 export type AgentEvents = Pick<SupervisorEvents, 'transition' | 'note' | 'stalled'>
 
@@ -32,6 +47,7 @@ export class Listeners {
   readonly #byEvent = new Map<string, Set<Fn>>()
 
   on<E extends keyof SupervisorEvents>(event: E, fn: (payload: SupervisorEvents[E]) => unknown): () => void {
+    parseStrictly(listenSchema, [event, fn], 'on')
     const own = this.#byEvent.get(event) ?? new Set()
     this.#byEvent.set(event, own)
     // A wrapper of its own, so that one function registered twice is called twice and taken out once.
