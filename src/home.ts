@@ -11,6 +11,8 @@ export interface Home {
   readonly logs: string
   readonly reports: string
   readonly inputs: string
+  /** Write-ahead files. With a home of its own for each supervisor they lie under the user's, for a successor to find. */
+  readonly spill: string
 }
 
 /** The user's home for Reeve: `$REEVE_HOME`, else `$XDG_STATE_HOME/reeve`, else `~/.local/state/reeve`. */
@@ -44,8 +46,9 @@ export function openHome(given: string | undefined, supervisorId: string): Home 
     logs: path.join(dir, 'logs'),
     reports: path.join(dir, 'reports'),
     inputs: path.join(dir, 'inputs'),
+    spill: path.join(given === undefined ? userHome() : dir, 'spill'),
   }
-  for (const folder of [home.logs, home.reports, home.inputs]) ownFolder(folder)
+  for (const folder of [home.logs, home.reports, home.inputs, home.spill]) ownFolder(folder)
   return home
 }
 

@@ -33,10 +33,10 @@ const EVENTS = [
   'warning',
 ] as const satisfies readonly (keyof SupervisorEvents)[]
 
-export const listenSchema = z.tuple([
-  z.enum(EVENTS),
-  z.custom<(payload: never) => unknown>((fn) => typeof fn === 'function', 'must be a function'),
-])
+const listenSchema = z.strictObject({
+  event: z.enum(EVENTS),
+  fn: z.custom<(payload: never) => unknown>((fn) => typeof fn === 'function', 'must be a function'),
+})
 
 /** What an agent's own `on` tells. */
 export type AgentEvents = Pick<SupervisorEvents, 'transition' | 'note' | 'stalled'>
@@ -47,7 +47,7 @@ export class Listeners {
   readonly #byEvent = new Map<string, Set<Fn>>()
 
   on<E extends keyof SupervisorEvents>(event: E, fn: (payload: SupervisorEvents[E]) => unknown): () => void {
-    parseStrictly(listenSchema, [event, fn], 'on')
+    parseStrictly(listenSchema, { event, fn }, 'on')
     const own = this.#byEvent.get(event) ?? new Set()
     this.#byEvent.set(event, own)
     // A wrapper of its own, so that one function registered twice is called twice and taken out once.

@@ -1,10 +1,19 @@
 /** Everything of the world that a supervisor touches beside its clock, in one place, so that a world can be simulated. */
 import fs from 'node:fs'
+import path from 'node:path'
 import type { Clock } from './clock.ts'
+import { ReeveError } from './errors.ts'
 import { Reports, type ReportsOptions } from './health/reports.ts'
+import type { Home } from './home.ts'
+import { identify, isAlive } from './process/identity.ts'
 import type { Launcher } from './process/launcher.ts'
 import { logLook, type ReadLogOptions, readLog } from './process/logs.ts'
 import { type LauncherOptions, startLauncher } from './process/start-launcher.ts'
+
+import type { Backlog } from './registry/backlog.ts'
+import { locationOf, type ReplayOptions, replaySpills } from './registry/recovery.ts'
+import type { Registry } from './registry/registry.ts'
+import { SpillBacklog } from './registry/spill.ts'
 
 export interface Outside {
   /** Throws `launcher_failed`. */
@@ -15,8 +24,26 @@ export interface Outside {
   logSize(file: string): number
   logLook(file: string, clock: Clock): ReturnType<typeof logLook>
   readLog(file: string, options: ReadLogOptions): AsyncIterable<string>
+  /** Where a durable registry's entries are written ahead. */
+  openSpill(options: SpillOptions): Backlog
+  /** What supervisors that are gone left there comes first. */
+  replaySpills(options: Omit<ReplayOptions, 'isAlive'>): Promise<void>
   /** In [0, 1): the dice of the backoff's jitter. */
   random(): number
+}
+
+export interface SpillOptions {
+  readonly home: Home
+  readonly supervisorId: string
+  readonly registry: Registry
+  readonly trouble: (cause: unknown) => void
+}
+
+function openSpill({ home, supervisorId, registry, trouble }: SpillOptions): Backlog {
+  const owner = identify(process.pid)
+  if (!owner) throw new ReeveError('internal', 'this process cannot be found in /proc')
+  const header = { spill: 1, supervisorId, owner, registry: locationOf(registry) } as const
+  return new SpillBacklog(path.join(home.spill, `${supervisorId}.ndjson`), header, trouble)
 }
 
 export const realOutside: Outside = {
@@ -25,5 +52,7 @@ export const realOutside: Outside = {
   logSize: (file) => fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0,
   logLook,
   readLog,
+  openSpill,
+  replaySpills: (options) => replaySpills({ ...options, isAlive }),
   random: Math.random,
 }

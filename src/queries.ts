@@ -38,7 +38,7 @@ export async function allRecords(runtime: Runtime): Promise<AgentRecord[]> {
 
 /** Every entry of one agent, with those that the registry has not taken yet. */
 export async function historyOf(runtime: Runtime, id: string): Promise<Entry[]> {
-  const queued = runtime.journal.queued(id)
+  const queued = await runtime.journal.queued(id)
   const stored = await askRegistry(runtime, (registry) => registry.history(id))
   const key = (entry: Entry) => `${entry.supervisorId}:${entry.seq}`
   const had = new Set(stored.map(key))

@@ -67,9 +67,15 @@ export class Runtime {
     this.clock = clock
     this.registry = registry
     this.#inspect = given.inspect
-    this.journal = new Journal(registry, given.sinks ?? [], clock, (failure) =>
-      this.listeners.sinkFailed(failure),
-    )
+    this.journal = new Journal({
+      registry,
+      sinks: given.sinks ?? [],
+      clock,
+      failed: (failure) => this.listeners.sinkFailed(failure),
+      ...(registry.durable && {
+        spill: (trouble) => outside.openSpill({ home, supervisorId, registry, trouble }),
+      }),
+    })
     this.vigil = new Vigil({
       dir: home.reports,
       clock,

@@ -66,6 +66,14 @@ export async function superviseIn(outside: Outside, options: SupervisorOptions):
   const registry = options.registry ?? memoryRegistry()
   await askRegistry({ registry, clock }, (each) => each.open())
   const home = openHome(options.home, supervisorId)
+  const warnings: string[] = []
+  if (registry.durable)
+    await outside.replaySpills({
+      dir: home.spill,
+      registry,
+      append: (batch) => askRegistry({ registry, clock }, (each) => each.append(batch)),
+      warn: (message) => warnings.push(message),
+    })
   const runtime = new Runtime({ supervisorId, home, clock, registry, given: options, outside })
   try {
     await runtime.start(options.launcher)
@@ -75,6 +83,7 @@ export async function superviseIn(outside: Outside, options: SupervisorOptions):
     await registry.close?.()
     throw error
   }
+  for (const message of warnings) runtime.listeners.warn({ code: 'registry_unavailable', message })
   return new Supervisor(runtime, base)
 }
 

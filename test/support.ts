@@ -1,4 +1,5 @@
 /** What the scenario tests share: a crew of agents that is always brought home, and a patient eye on the machine. */
+import './children-untouched.ts'
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -113,7 +114,7 @@ export function nothingIsLeft(t: Test): void {
     } catch {
       const pids = left()
       for (const pid of pids) process.kill(pid, 'SIGKILL')
-      t.fail(`processes were left: ${pids.join(', ')}`)
+      throw new Error(`processes were left: ${pids.join(', ')}`)
     }
   })
 }

@@ -12,6 +12,8 @@ export interface RegistrySink {
 export interface Registry extends RegistrySink {
   /** It outlives this process. */
   readonly durable?: boolean
+  /** Where it is, absolute: what tells two registries apart after a restart. A path, most often. */
+  readonly location?: string
   open(): Promise<void>
   records(filter?: RecordFilter): Promise<AgentRecord[]>
   /** All entries of one agent, oldest first. */

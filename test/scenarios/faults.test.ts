@@ -176,7 +176,11 @@ t.test(
   'the actors are open to see; a root that is stopped by hand does not hang its supervisor',
   async (t) => {
     const c = await crew(t)
-    const agent = c.spawn({ command: [fixture('sleeps-through-sigterm.sh')], ready: { line: 'ready' } })
+    const agent = c.spawn({
+      command: [fixture('sleeps-through-sigterm.sh')],
+      ready: { line: 'ready' },
+      stop: [{ signal: 'SIGTERM', wait: '200ms' }],
+    })
     await agent.ready
     t.equal(
       agent.actor?.getSnapshot().value instanceof Object ||

@@ -19,11 +19,19 @@ const SPECS: readonly (readonly [spec: unknown, field: string, message: RegExp])
   [{ env: { 'A=B': 'secret' } }, 'env.A=B', /holds no "="/],
   [{ env: { TOKEN: 12345 } }, 'env.TOKEN', /text, or null/],
   [{ heartbeat: true }, 'heartbeat', /false, or \{timeout/],
-  [{ heartbeat: { timeout: 'soon' } }, 'heartbeat.timeout', /"soon" is not a duration\. Write a number of milliseconds, or text like/],
+  [
+    { heartbeat: { timeout: 'soon' } },
+    'heartbeat.timeout',
+    /"soon" is not a duration\. Write a number of milliseconds, or text like/,
+  ],
   [{ heartbeat: { timeout: -1 } }, 'heartbeat.timeout', /-1 is not a duration/],
   [{ heartbeat: { sources: ['guess'] } }, 'heartbeat.sources.0', /"report"\|"output"\|"cpu".*"guess"/],
   [{ stop: [{ signal: 'SIGKILL', wait: 1 }] }, 'stop.0.signal', /SIGKILL always follows/],
-  [{ stop: [{ signal: 'TERM', wait: 1 }] }, 'stop.0.signal', /"TERM" is no signal of this system\. Write one like "SIGTERM"/],
+  [
+    { stop: [{ signal: 'TERM', wait: 1 }] },
+    'stop.0.signal',
+    /"TERM" is no signal of this system\. Write one like "SIGTERM"/,
+  ],
   [{ stop: [{ cancel: true, wait: 1 }] }, 'stop.0.cancel', /not built yet/],
   [{ restart: 'always' }, 'restart', /"permanent".*"transient".*"temporary".*"always"/],
   [{ restart: { polcy: 'permanent' } }, 'restart.polcy', /no such field in restart/],
@@ -52,7 +60,8 @@ t.test('a spec: its field, the value, the way out; nothing is started, no name i
     t.ok(error.message.startsWith(`${field}: `), error.message)
     t.notMatch(error.message, /secret|12345/, 'no value of an environment is shown')
   }
-  for (const spec of [null, undefined, 7, 'ls', []]) await refusal(() => c.spawn(spec as unknown as AgentSpec), 'invalid_spec')
+  for (const spec of [null, undefined, 7, 'ls', []])
+    await refusal(() => c.spawn(spec as unknown as AgentSpec), 'invalid_spec')
   t.same(c.list(), [])
   await c.spawn({ name: 'free', command: ['true'] }).ended
 })

@@ -5,9 +5,22 @@ import type { AgentRecord } from '../record.ts'
 /** `agent_type`: what a lane runs one of, else the name. */
 export const typeOf = (record: AgentRecord): string => record.lane ?? record.name
 
-/** When an agent that has ended did so; `null` for all others, those that wait to come back among them. */
-export const completedAt = (record: AgentRecord): string | null =>
-  isEnd(record.state) ? record.endedAt : null
+/** Of `agent_lifecycle`, beside its key. */
+export const LIFECYCLE_COLUMNS = [
+  ...['agent_type', 'name', 'status', 'pid', 'task_id', 'created_at', 'started_at', 'completed_at'],
+  ...['last_heartbeat', 'retry_count', 'exit_code', 'error_message', 'command', 'worktree_path'],
+  ...['last_seq', 'record'],
+]
+
+/** Their values, in the same order. `pid`: the last one it had. */
+export const lifecycleValues = (record: AgentRecord, pid: number | null, lastSeq: number) => [
+  ...[typeOf(record), record.name, record.state, pid, record.task, record.createdAt, record.startedAt],
+  // An agent that waits to come back has not ended.
+  isEnd(record.state) ? record.endedAt : null,
+  ...[record.lastHeartbeatAt, record.restarts, record.exit?.code ?? null, errorMessage(record)],
+  ...[JSON.stringify(record.command), record.cwd],
+  ...[lastSeq, JSON.stringify(record)],
+]
 
 /** Why it was killed, or how it failed; `null` when neither. */
 export function errorMessage(record: AgentRecord): string | null {
