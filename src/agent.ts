@@ -3,9 +3,10 @@ import type { ActorRefFrom } from 'xstate'
 import type { agentMachine } from '../machines/agent.ts'
 import type { Activity, AgentState } from '../machines/events.ts'
 import type { KillOptions, KillResult, StopOptions } from './kill.ts'
-import type { AgentEvents } from './listeners.ts'
+import { type AgentEvents, agentListenSchema } from './listeners.ts'
 import type { AgentRecord } from './registry/record.ts'
 import type { Seat } from './seat.ts'
+import { parseStrictly } from './strict.ts'
 import type { LogOptions, Supervisor } from './supervisor.ts'
 
 export class Agent {
@@ -114,8 +115,9 @@ export class Agent {
   /** As `supervisor.on`, for this agent alone. */
   on<E extends 'transition' | 'note' | 'stalled'>(
     event: E,
-    fn: (payload: AgentEvents[E]) => void,
+    fn: (payload: AgentEvents[E]) => unknown,
   ): () => void {
+    parseStrictly(agentListenSchema, { event, fn }, 'on')
     return this.#supervisor.on(event, (entry) => {
       if (entry.agentId === this.id) fn(entry as AgentEvents[E])
     })

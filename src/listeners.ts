@@ -38,6 +38,9 @@ const listenSchema = z.strictObject({
   fn: z.custom<(payload: never) => unknown>((fn) => typeof fn === 'function', 'must be a function'),
 })
 
+/** Held to by an agent's `on`, which tells of less. */
+export const agentListenSchema = listenSchema.extend({ event: z.enum(['transition', 'note', 'stalled']) })
+
 /** What an agent's own `on` tells. */
 export type AgentEvents = Pick<SupervisorEvents, 'transition' | 'note' | 'stalled'>
 

@@ -45,7 +45,9 @@ const newId = customAlphabet('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 
 type Plain = Record<string, unknown>
 const isPlain = (value: unknown): value is Plain =>
-  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+  typeof value === 'object' &&
+  value !== null &&
+  [Object.prototype, null].includes(Object.getPrototypeOf(value))
 
 /** Layers over each other: the last one that says something wins, objects key by key. */
 function overlay(...layers: unknown[]): unknown {
@@ -109,7 +111,10 @@ type Whole = Required<Omit<AgentSpec, 'restart' | 'heartbeat' | 'ready'>> & {
  * @param cwd what a relative `cwd` is resolved against.
  * @throws ReeveError `invalid_spec`
  */
-export function planOf(spec: AgentSpec, base: Base, cwd: string): AgentPlan {
+export function planOf(given: AgentSpec, base: Base, cwd: string): AgentPlan {
+  // The environment of the host is no plain object; handing it on is common enough.
+  const spec =
+    given?.env === process.env ? { ...given, env: { ...process.env } as Record<string, string> } : given
   parseStrictly(agentSpecSchema, spec, 'spec')
   const whole = laidOver(base, spec)
   const { heartbeat, restart, ttl } = whole

@@ -30,7 +30,7 @@ export interface Seen {
 
 /** The tree did something when it used this share of the time since the last look, and at least this much. */
 const CPU_SHARE = 0.01
-const CPU_LEAST_MS = 100
+const CPU_LEAST_MS = 30
 /** Files are dated by the kernel's tick, wall clocks are slewed: differences below this mean nothing. */
 const SLACK_MS = 1000
 
@@ -56,7 +56,7 @@ export function cpuUsedMs(before: Seen | undefined, now: Seen): number | undefin
   return Math.max(0, now.look.cpuMs - before.look.cpuMs)
 }
 
-/** Did the tree work between two looks? At least 1 % of the time, and at least 100 ms. */
+/** Did the tree work between two looks? At least 1 % of the time, and at least 30 ms. */
 export function worked(before: Seen | undefined, now: Seen): boolean {
   const usedMs = cpuUsedMs(before, now)
   if (before === undefined || usedMs === undefined) return false

@@ -11,11 +11,18 @@ import { LATE, sleep, within } from './deadline.ts'
 import { held } from './held.ts'
 import { scrubbed } from './launch.ts'
 import { failed } from './launch-errors.ts'
-import type { Launcher, LauncherEvents, LaunchOrder, LifeTerms, SweepOptions, TreeUsage } from './launcher.ts'
+import type {
+  Launcher,
+  LauncherEvents,
+  LauncherOptions,
+  LaunchOrder,
+  LifeTerms,
+  SweepOptions,
+  TreeUsage,
+} from './launcher.ts'
 import { Ledger } from './ledger.ts'
 import { deferred } from './outbox.ts'
 import { addressOf, lineOf, MAX_LINE, type Reply, type Request, termsOf } from './protocol.ts'
-import type { LauncherOptions } from './start-launcher.ts'
 
 const USAGE_WITHIN_MS = 5_000
 const FIRST_RETRY_MS = 100

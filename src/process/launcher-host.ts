@@ -55,6 +55,8 @@ function main([word, home, launcherId]: readonly (string | undefined)[]): void {
     } catch (error) {
       log(`not everything could be removed: ${messageOf(error)}`)
     }
+    // Whatever may listen for it must not keep us.
+    process.removeAllListeners('exit')
     process.exit()
   }
 

@@ -7,6 +7,7 @@
  */
 import type { Rung } from '../../machines/escalation.ts'
 import type { LifeAddress, LifeAnswer, ProcessIdentity } from '../../machines/events.ts'
+import type { Clock } from '../clock.ts'
 
 /** What it takes to start one life, and to end it when nobody is left to ask. */
 export interface LaunchOrder extends LifeAddress {
@@ -84,4 +85,22 @@ export interface LauncherEvents {
   answer(answer: LauncherAnswer): void
   /** Something went wrong that no single life has to answer for; the launcher goes on, or was replaced. */
   warning(message: string, cause?: unknown): void
+}
+
+/** What a launcher is started with. */
+export interface LauncherOptions {
+  /** The folder that holds socket and log of the launcher: absolute, existing, 0700. */
+  readonly home: string
+  /** Names the socket, and is what both sides show each other. One per supervisor: `^[A-Za-z0-9_-]{1,64}$`. */
+  readonly launcherId: string
+  /** The home is removed by the launcher when its supervisor died without saying good-bye. */
+  readonly ephemeral: boolean
+  /** `process`: a helper of its own, which outlives the supervisor. `inline`: in this process. */
+  readonly mode: 'process' | 'inline'
+  /** Node's binary, where `process.execPath` is not it. */
+  readonly exec?: string
+  /** What every agent inherits; `REEVE_*` is taken out. */
+  readonly baseEnv: Readonly<Record<string, string | undefined>>
+  readonly clock: Clock
+  readonly events: LauncherEvents
 }

@@ -23,7 +23,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ground: [],
   process: ['execa'],
   health: ['zod'],
-  registry: ['zod', '@photostructure/sqlite'],
+  registry: ['zod', 'ms', '@photostructure/sqlite'],
   observe: ['xstate', 'zod'],
   root: ['xstate', 'zod', 'nanoid', 'ms'],
 }

@@ -10,9 +10,9 @@ import type { LifeAddress, ProcessIdentity } from '../../machines/events.ts'
 import { realClock } from '../../src/clock.ts'
 import { held } from '../../src/process/held.ts'
 import { identify, isAlive } from '../../src/process/identity.ts'
-import type { Launcher, LauncherAnswer, LaunchOrder } from '../../src/process/launcher.ts'
+import type { Launcher, LauncherAnswer, LauncherOptions, LaunchOrder } from '../../src/process/launcher.ts'
 import { MarkerPass } from '../../src/process/marker-pass.ts'
-import { type LauncherOptions, startLauncher } from '../../src/process/start-launcher.ts'
+import { startLauncher } from '../../src/process/start-launcher.ts'
 
 export const MODES = ['inline', 'process'] as const
 export type Mode = (typeof MODES)[number]

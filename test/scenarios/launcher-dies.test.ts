@@ -10,10 +10,12 @@ import {
   launcherOf,
   nothingIsLeft,
   pidsFrom,
+  refusal,
   remember,
   soon,
   statesOf,
   until,
+  untilDead,
 } from '../support.ts'
 
 nothingIsLeft(t)
@@ -163,5 +165,55 @@ t.test(
     } catch {
       // It never came up.
     }
+  },
+)
+
+t.test(
+  'what does not die of SIGKILL in time: kill_failed, its name kept, and an end once it can',
+  async (t) => {
+    const c = await crew(t)
+    const agent = c.spawn({
+      name: 'stuck',
+      command: FOREVER,
+      killWait: 150,
+      stop: [{ signal: 'SIGTERM', wait: 50 }],
+    })
+    await agent.ready
+    // Signals do not arrive while the launcher stands still: to the supervisor it is as if the agent would not die.
+    const launcher = await launcherOf(c)
+    process.kill(launcher, 'SIGSTOP')
+    t.teardown(() => alive(launcher) && process.kill(launcher, 'SIGCONT'))
+    const outcomes = await soon(Promise.allSettled([agent.stop(), agent.kill()]), 'answers', 3000)
+    for (const outcome of outcomes)
+      t.match(outcome, { status: 'rejected', reason: { code: 'kill_failed', message: /goes on trying/ } })
+    t.match(agent.record, { state: 'terminating', alive: true, error: null })
+    await refusal(() => c.spawn({ name: 'stuck', command: FOREVER }), 'name_taken')
+    const restarting = agent.restart()
+    process.kill(launcher, 'SIGCONT')
+    t.match(await soon(restarting, 'restarted'), { incarnation: 2, state: 'running' })
+    t.match(await soon(agent.stop(), 'stopped'), { success: true, escaped: [] })
+  },
+)
+
+t.test(
+  'supervisor.stop() with a launcher that stands still is bounded, names who is left, and all end when it goes on',
+  async (t) => {
+    const c = await crew(t)
+    const agent = c.spawn({ command: FOREVER })
+    await agent.ready
+    const pid = agent.pid as number
+    const launcher = await launcherOf(c)
+    remember(launcher)
+    process.kill(launcher, 'SIGSTOP')
+    t.teardown(() => alive(launcher) && process.kill(launcher, 'SIGCONT'))
+    const began = performance.now()
+    t.match(await soon(c.stop({ timeout: '800ms' }), 'stopped', 4000), {
+      ended: 0,
+      escaped: [pid],
+      timedOut: true,
+    })
+    t.ok(performance.now() - began < 2000)
+    process.kill(launcher, 'SIGCONT')
+    await untilDead([pid, launcher], 4000)
   },
 )

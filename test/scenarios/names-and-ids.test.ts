@@ -142,7 +142,7 @@ t.test(
     await agent.ready
     await refusal(() => c.remove(agent.id), 'agent_running')
     await agent.stop()
-    const removing = c.remove(agent.id).then(
+    const removing = c.remove(agent.id, { history: true }).then(
       () => 'removed',
       (error) => error.code,
     )

@@ -1,13 +1,14 @@
 /** `agent_lifecycle`: the fold of each agent's entries, and what follows from it. */
 import { type Entry, isNote } from '../../../machines/events.ts'
 import { type AgentRecord, fold } from '../record.ts'
+import { bulkInsert } from './bulk.ts'
 import type { Database } from './database.ts'
 import { followKills } from './kills.ts'
 import { LIFECYCLE_COLUMNS as COLUMNS, lifecycleValues as valuesOf } from './rows.ts'
 import { followTasks } from './tasks.ts'
 
 /** How many agents are kept at hand between two batches. */
-const AT_HAND = 2_000
+const AT_HAND = 10_000
 
 interface Known {
   readonly record: AgentRecord
@@ -37,9 +38,12 @@ export class Lifecycle {
     this.#select = database.prepare(
       'SELECT record, pid, last_seq AS lastSeq FROM agent_lifecycle WHERE agent_id = ?',
     )
-    this.#upsert = database.prepare(`
-      INSERT INTO agent_lifecycle (agent_id, ${COLUMNS.join()}) VALUES (?, ${COLUMNS.map(() => '?').join()})
-      ON CONFLICT (agent_id) DO UPDATE SET ${COLUMNS.map((name) => `${name} = excluded.${name}`).join()}`)
+    this.#upsert = bulkInsert(
+      database,
+      'INSERT INTO agent_lifecycle',
+      COLUMNS,
+      `ON CONFLICT (agent_id) DO UPDATE SET ${COLUMNS.map((name) => `${name} = excluded.${name}`).join()}`,
+    )
     this.#returned = database.prepare('DELETE FROM removed_agent WHERE agent_id = ?')
     this.#version = database.prepare('PRAGMA data_version')
     this.#followKill = followKills(database)
@@ -66,6 +70,7 @@ export class Lifecycle {
       touched.set(agentId, next)
     }
     for (const each of touched.values()) this.#write(each)
+    this.#upsert.flush()
   }
 
   /** Another connection has written since: what is at hand is read again. */
@@ -85,7 +90,7 @@ export class Lifecycle {
   }
 
   #write({ record, pid, lastSeq, moved, began }: Touched): void {
-    this.#upsert.run(record.id, ...valuesOf(record, pid, lastSeq))
+    this.#upsert.add(valuesOf(record, pid, lastSeq))
     if (moved) this.#followTask(record, began)
     this.#known.set(record.id, { record, pid, lastSeq })
   }

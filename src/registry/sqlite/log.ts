@@ -1,32 +1,34 @@
 /** `agent_transition`: the log, to which each entry is added once. */
 import type { Entry } from '../../../machines/events.ts'
+import { bulkInsert, type Value } from './bulk.ts'
 import type { Database } from './database.ts'
 
 const COLUMNS = [
-  ...['supervisor_id', 'seq', 'agent_id', 'name', 'incarnation', 'from_state', 'to_state', 'event', 'at', 'pid'],
+  ...[
+    'supervisor_id',
+    'seq',
+    'agent_id',
+    'name',
+    'incarnation',
+    'from_state',
+    'to_state',
+    'event',
+    'at',
+    'pid',
+  ],
   'entry',
 ]
-const ROW = `(${COLUMNS.map(() => '?').join()})`
-/** Rows of one statement: binding many at once halves the time of one row each. */
-const ROWS = 25
 
-type Value = string | number | null
-
-const rowOf = (entry: Entry, line: string): Value[] => {
+const valuesOf = (entry: Entry, line: string): Value[] => {
   const { supervisorId, seq, agentId, name, incarnation, from, to, event, at, pid } = entry
   return [supervisorId, seq, agentId, name, incarnation, from, to, event, at, pid ?? null, line]
 }
 
-/** Adds what is not there yet; answers with the entries that were new, in their order. */
+/** Adds what is not there yet, within a transaction; answers with the entries that were new, in their order. */
 export type AddToLog = (entries: readonly Entry[], lines: readonly string[]) => Entry[]
 
 export function addToLog(database: Database): AddToLog {
-  const insert = (rows: number) =>
-    database.prepare(
-      `INSERT OR IGNORE INTO agent_transition (${COLUMNS.join()}) VALUES ${Array(rows).fill(ROW).join()}`,
-    )
-  const one = insert(1)
-  const many = insert(ROWS)
+  const bulk = bulkInsert(database, 'INSERT OR IGNORE INTO agent_transition', COLUMNS)
   const last = database.prepare('SELECT max(seq) AS seq FROM agent_transition WHERE supervisor_id = ?')
   const removed = database.prepare('SELECT upto_seq AS seq FROM removed_log WHERE supervisor_id = ?')
 
@@ -40,34 +42,18 @@ export function addToLog(database: Database): AddToLog {
       passed.set(supervisorId, read)
       return read
     }
-
-    const added: Entry[] = []
-    let values: Value[] = []
-    const flush = () => {
-      for (let at = 0; at < values.length; at += COLUMNS.length)
-        one.run(...values.slice(at, at + COLUMNS.length))
-      values = []
-    }
-    for (const [i, entry] of entries.entries()) {
-      const { supervisorId, seq } = entry
-      const known = passedBy(supervisorId)
+    const isNew = (entry: Entry, line: string): boolean => {
+      const known = passedBy(entry.supervisorId)
       // Taken before, and taken out since.
-      if (seq <= known.removed) continue
-      const row = rowOf(entry, lines[i] ?? '')
-      if (seq > known.last) {
-        known.last = seq
-        values.push(...row)
-        if (values.length === COLUMNS.length * ROWS) {
-          many.run(...values)
-          values = []
-        }
-      } else {
-        flush()
-        if (one.run(...row).changes === 0) continue
-      }
-      added.push(entry)
+      if (entry.seq <= known.removed) return false
+      const values = valuesOf(entry, line)
+      if (entry.seq <= known.last) return bulk.write(values)
+      known.last = entry.seq
+      bulk.add(values)
+      return true
     }
-    flush()
+    const added = entries.filter((entry, i) => isNew(entry, lines[i] ?? ''))
+    bulk.flush()
     return added
   }
 }

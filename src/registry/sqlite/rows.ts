@@ -1,20 +1,40 @@
 /** Records and entries as columns. */
 import { type AgentState, type EndState, isEnd, type Reason } from '../../../machines/events.ts'
 import type { AgentRecord } from '../record.ts'
+import type { Value } from './bulk.ts'
 
 /** `agent_type`: what a lane runs one of, else the name. */
 export const typeOf = (record: AgentRecord): string => record.lane ?? record.name
 
-/** Of `agent_lifecycle`, beside its key. */
+/** Of `agent_lifecycle`. */
 export const LIFECYCLE_COLUMNS = [
-  ...['agent_type', 'name', 'status', 'pid', 'task_id', 'created_at', 'started_at', 'completed_at'],
+  ...[
+    'agent_id',
+    'agent_type',
+    'name',
+    'status',
+    'pid',
+    'task_id',
+    'created_at',
+    'started_at',
+    'completed_at',
+  ],
   ...['last_heartbeat', 'retry_count', 'exit_code', 'error_message', 'command', 'worktree_path'],
   ...['last_seq', 'record'],
 ]
 
 /** Their values, in the same order. `pid`: the last one it had. */
-export const lifecycleValues = (record: AgentRecord, pid: number | null, lastSeq: number) => [
-  ...[typeOf(record), record.name, record.state, pid, record.task, record.createdAt, record.startedAt],
+export const lifecycleValues = (record: AgentRecord, pid: number | null, lastSeq: number): Value[] => [
+  ...[
+    record.id,
+    typeOf(record),
+    record.name,
+    record.state,
+    pid,
+    record.task,
+    record.createdAt,
+    record.startedAt,
+  ],
   // An agent that waits to come back has not ended.
   isEnd(record.state) ? record.endedAt : null,
   ...[record.lastHeartbeatAt, record.restarts, record.exit?.code ?? null, errorMessage(record)],
