@@ -8,51 +8,57 @@ import { createSupervisor, sentenceOf } from 'reeve'
 
 const reeve = await createSupervisor({ defaults: { heartbeat: false, spawner: 'demo' } })
 const began = performance.now()
-/** Every pid that a signal reached or a process had: what has to be gone at the end. */
+/** @type {Set<number>} Every pid that a signal reached or a process had: what has to be gone at the end. */
 const pids = new Set()
 
 // Whatever happens to any agent arrives here, as it happens.
 reeve.on('transition', (entry) => print(entry, entry.to))
 reeve.on('note', (entry) => print(entry, `· ${entry.evidence?.signal ?? entry.event}`))
 
+/** @param {string} script */
 const sh = (script) => ['sh', '-c', script]
-const nowhere = '/opt/ghost/bin/agent'
 
 console.log(`Reeve · 6 agents · home ${reeve.home}\n`)
-const crew = [
-  { name: 'steady', command: sh('sleep 0.2; echo listening; exec sleep 60'), ready: { line: 'listening' } },
-  {
-    name: 'dozer', // falls silent, and comes back by a heartbeat of its own
-    command: sh(
-      'sleep 2; echo beat >> "$REEVE_REPORT"; sleep 0.7; echo idle >> "$REEVE_REPORT"; exec sleep 60',
-    ),
-    heartbeat: { timeout: '1.5s', onStall: 'terminate', grace: '3s', sources: ['report'] },
-  },
-  {
-    name: 'stubborn', // falls silent for good, ignores SIGTERM, and has a grandchild in a session of its own
-    command: sh('trap "" TERM; setsid sleep 60 & while :; do sleep 1; done'),
-    heartbeat: { timeout: '2s', onStall: 'terminate', grace: '500ms', sources: ['report'] },
-    stop: [{ signal: 'SIGTERM', wait: '1s' }],
-  },
-  {
-    name: 'flaky', // crashes twice, backs off, recovers
-    command: sh('sleep 0.3; test "$REEVE_INCARNATION" -gt 2 || exit 1; sleep 1; exit 0'),
-    restart: { policy: 'transient', backoff: { initial: '500ms' } },
-  },
-  { name: 'ghost', command: [nowhere], restart: 'permanent' }, // no retry would mend that
-  {
-    name: 'worker',
-    command: sh('sleep 1; echo "{\\"type\\":\\"result\\",\\"value\\":42}" >> "$REEVE_REPORT"'),
-  },
-].map((spec) => reeve.spawn(spec))
 
-const [steady, dozer, ...others] = crew
-await Promise.all(others.map((agent) => agent.ended))
+const steady = reeve.spawn({
+  name: 'steady',
+  command: sh('sleep 0.2; echo listening; exec sleep 60'),
+  ready: { line: 'listening' },
+})
+// Falls silent, and comes back by a heartbeat of its own.
+const dozer = reeve.spawn({
+  name: 'dozer',
+  command: sh(
+    'sleep 2; echo beat >> "$REEVE_REPORT"; sleep 0.7; echo idle >> "$REEVE_REPORT"; exec sleep 60',
+  ),
+  heartbeat: { timeout: '1.5s', onStall: 'terminate', grace: '3s', sources: ['report'] },
+})
+// Falls silent for good, ignores SIGTERM, and has a grandchild in a session of its own.
+const stubborn = reeve.spawn({
+  name: 'stubborn',
+  command: sh('trap "" TERM; setsid sleep 60 & while :; do sleep 1; done'),
+  heartbeat: { timeout: '2s', onStall: 'terminate', grace: '500ms', sources: ['report'] },
+  stop: [{ signal: 'SIGTERM', wait: '1s' }],
+})
+// Crashes twice, backs off, recovers.
+const flaky = reeve.spawn({
+  name: 'flaky',
+  command: sh('sleep 0.3; test "$REEVE_INCARNATION" -gt 2 || exit 1; sleep 1'),
+  restart: { policy: 'transient', backoff: { initial: '500ms' } },
+})
+// Its command does not exist: no retry would mend that.
+const ghost = reeve.spawn({ name: 'ghost', command: ['/opt/ghost/bin/agent'], restart: 'permanent' })
+const worker = reeve.spawn({
+  name: 'worker',
+  command: sh('sleep 1; echo \'{"type":"result","value":42}\' >> "$REEVE_REPORT"'),
+})
+
+await Promise.all([stubborn.ended, flaky.ended, ghost.ended, worker.ended])
 await dozer.stop({ by: 'demo', reason: 'the show is over' })
 const { escaped } = await reeve.stop({ by: 'demo' })
 
 console.log(`\n  ${row('agent', 'end', 'why', 'lives', 'exit')}`)
-for (const { record } of [steady, dozer, ...others]) {
+for (const { record } of [steady, dozer, stubborn, flaky, ghost, worker]) {
   const { name, state, reason, error, incarnation, exit } = record
   const why = [reason && `${reason.kind}, by ${reason.by}`, error && (error.errno ?? error.code)]
     .filter(Boolean)
@@ -66,6 +72,7 @@ const left = [...pids].filter(isAlive)
 console.log(`\n  ${left.length + escaped.length} of ${pids.size} processes left`)
 process.exitCode = left.length + escaped.length === 0 ? 0 : 1
 
+/** @param {import('reeve').Entry} entry @param {string} what */
 function print(entry, what) {
   for (const pid of [entry.pid, ...(entry.evidence?.signalled ?? []).map((each) => each.pid)])
     if (pid) pids.add(pid)
@@ -75,18 +82,23 @@ function print(entry, what) {
 }
 
 /** A zombie, which only waits for its parent to look, is dead. */
-function isAlive(pid) {
+function isAlive(/** @type {number} */ pid) {
   const stat = fs.existsSync(`/proc/${pid}`) && fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
   return stat && !/\) [ZX] /.test(stat)
 }
 
-function row(agent, end, why, lives, exit) {
-  return `${agent.padEnd(10)} ${end.padEnd(10)} ${why.padEnd(28)} ${lives.padEnd(6)} ${exit}`
+/** @param {string[]} cells */
+function row(...cells) {
+  return cells.map((cell, i) => cell.padEnd([10, 10, 28, 6, 0][i] ?? 0)).join(' ')
 }
 
-/** Colour adds, on a terminal alone; it never says anything by itself. */
+/**
+ * Colour adds, on a terminal alone; it never says anything by itself.
+ * @param {string} what @param {string} line
+ */
 function paint(what, line) {
   if (!process.stdout.isTTY || process.env.NO_COLOR) return line
+  /** @type {Record<string, Parameters<typeof styleText>[0]>} */
   const colours = {
     running: 'green',
     completed: 'green',

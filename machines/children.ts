@@ -112,7 +112,8 @@ type FromLives =
   | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown }
 type Scope = ActorScope<ChildrenSnapshot, ChildrenEvent>
 
-const NOT_RESTARTED: Record<Exclude<NoRestart, 'policy' | 'asked'>, string> = {
+const NOT_RESTARTED: Record<Exclude<NoRestart, 'policy'>, string> = {
+  asked: 'its end was asked for meanwhile',
   unretryable: 'no retry would mend it',
   no_retry_code: 'its exit code is one of noRetry',
   intensity: 'restart intensity exceeded',
@@ -179,7 +180,16 @@ class Keeper {
       default:
         if (event.incarnation !== undefined && event.incarnation !== child.incarnation) return
         if (event.type === 'EXITED') child.exit = event.exit
-        child.ref?.send({ ...event, incarnation: child.incarnation })
+        if (child.ref) child.ref.send({ ...event, incarnation: child.incarnation })
+        else if (event.type === 'NOTE' && child.state) {
+          // Between two lives the agent itself is what is noted.
+          const { event: word, evidence } = event
+          this.#tell(
+            child,
+            { ...this.#between(child, child.state, word), ...(evidence && { evidence }) },
+            false,
+          )
+        }
     }
   }
 
@@ -259,7 +269,7 @@ class Keeper {
       return
     }
     if (child.intent !== 'by_policy' || children.closing) {
-      this.#end(child, over.entry)
+      this.#end(child, over.reason ? over.entry : explained(over.entry, 'asked', child.spec.restart))
       return
     }
     const { restart } = child.spec
@@ -333,7 +343,7 @@ class Keeper {
 
 /** The end of an agent that its policy would have restarted says why it was not. */
 function explained(entry: EntryDraft, why: NoRestart, policy: RestartPolicy): EntryDraft {
-  if (why === 'policy' || why === 'asked') return entry
+  if (why === 'policy' || (why === 'asked' && entry.reason) || policy.type === 'temporary') return entry
   const evidence = { ...entry.evidence, notRestarted: NOT_RESTARTED[why] }
   if (why !== 'intensity' || policy.intensity === false) return { ...entry, evidence }
   const { restarts, withinMs } = policy.intensity

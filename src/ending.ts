@@ -74,7 +74,7 @@ export async function restartAgent(runtime: Runtime, seat: Seat, options: StopOp
   if (seat.removing) throw notFound(seat.plan.id)
   if (seat.restart) return seat.restart.deferred.promise
   const deferred = new Deferred<AgentRecord>()
-  if (seat.ended) runtime.refuseTakenName(seat.plan.name)
+  if (seat.ended) runtime.refuseTakenName({ id: '', name: seat.plan.name })
   seat.restart = { deferred, beyond: seat.record.incarnation }
   if (seat.ended) {
     seat.reopen()

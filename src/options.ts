@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { STATES } from '../machines/events.ts'
 import type { Clock } from './clock.ts'
 import type { Registry, RegistrySink } from './registry/registry.ts'
-import { type AgentDefaults } from './spec.ts'
+import type { AgentDefaults } from './spec.ts'
 import { duration } from './strict.ts'
 
 const methods = <T>(names: readonly string[], what: string) =>
@@ -100,7 +100,12 @@ export const stopSupervisorSchema = z.strictObject({ timeout: duration.optional(
 export const filterSchema = z.strictObject({
   id: text.optional(),
   name: text.optional(),
-  state: z.union([z.enum(STATES), z.array(z.enum(STATES))]).optional(),
+  state: z
+    .union(
+      [z.enum(STATES), z.array(z.enum(STATES)).readonly()],
+      `must be one or more of ${STATES.join(', ')}`,
+    )
+    .optional(),
   group: text.optional(),
   lane: text.optional(),
   task: text.optional(),

@@ -81,7 +81,7 @@ export interface Base {
  * @throws ReeveError `invalid_spec`
  */
 export function baseOf(defaults: AgentDefaults): Base {
-  parseStrictly(defaultsSchema, defaults, 'defaults')
+  parseStrictly(defaultsSchema, defaults, 'defaults', 'defaults.')
   const layers = [spelledOut(DEFAULTS as unknown as Partial<AgentSpec>), spelledOut(defaults)]
   return { layers, merged: overlay(...layers) as Plain }
 }
@@ -178,6 +178,16 @@ export function planOf(given: AgentSpec, base: Base, cwd: string): AgentPlan {
     detachOk: whole.detachOk ?? false,
     given: fingerprint(spec),
   }
+}
+
+/**
+ * The host's environment, handed on as it is, is common enough: it is no plain object, and within an agent it holds
+ * words of Reeve's own, which name that agent and not this one.
+ */
+function _ownWordsLeftOut(env: NonNullable<AgentSpec['env']>): NonNullable<AgentSpec['env']> {
+  if (typeof env !== 'object') return env
+  const own = ([name, value]: [string, unknown]) => name.startsWith('REEVE_') && value === process.env[name]
+  return Object.fromEntries(Object.entries(env).filter((entry) => !own(entry)))
 }
 
 /** The program's name, as a label: what a name may not hold is replaced. */

@@ -1,7 +1,9 @@
 /** Asking the registry: what it has, overlaid with what memory knows better, each answer within a limit. */
+import { rm } from 'node:fs/promises'
 import type { Entry } from '../machines/events.ts'
 import { within } from './deferred.ts'
 import { messageOf, ReeveError } from './errors.ts'
+import { logFileOf } from './home.ts'
 import { type AgentRecord, newestFirst } from './registry/record.ts'
 import type { Registry } from './registry/registry.ts'
 import type { Runtime } from './runtime.ts'
@@ -45,6 +47,12 @@ export async function historyOf(runtime: Runtime, id: string): Promise<Entry[]> 
   return [...stored, ...queued.filter((entry) => !had.has(key(entry)))]
 }
 
+/** A record, or entries whose record was removed before. */
+async function isStored(runtime: Runtime, id: string): Promise<boolean> {
+  const records = await askRegistry(runtime, (registry) => registry.records({ id }))
+  return records.length > 0 || (await askRegistry(runtime, (registry) => registry.history(id))).length > 0
+}
+
 /** Takes an ended agent out of the registry, once that has everything of it. Meanwhile it cannot be restarted. */
 export async function removeAgent(runtime: Runtime, id: string, history: boolean): Promise<void> {
   const seat = runtime.find(id)
@@ -55,13 +63,13 @@ export async function removeAgent(runtime: Runtime, id: string, history: boolean
   const agentId = seat?.plan.id ?? id
   if (seat) seat.removing = true
   try {
-    const stored = seat ? [] : await askRegistry(runtime, (registry) => registry.records({ id }))
-    if (!seat && stored.length === 0) throw notFound(id)
+    if (!seat && !(await isStored(runtime, id))) throw notFound(id)
     await askRegistry(runtime, async (registry) => {
       await runtime.journal.committed()
       await registry.remove(agentId, { history })
     })
     if (seat) runtime.forget(seat)
+    if (history) await rm(logFileOf(runtime.home, agentId), { force: true })
   } finally {
     if (seat) seat.removing = false
   }

@@ -210,13 +210,24 @@ export class Runtime {
     return lastHeartbeatAt === undefined ? seat.record : { ...seat.record, lastHeartbeatAt }
   }
 
-  /** @throws ReeveError `name_taken` */
-  refuseTakenName(name: string): void {
-    const holder = this.byName.get(name)
+  /**
+   * A name, and an id that reads as one, belongs to one agent at a time: what is asked of it must reach no other.
+   *
+   * @throws ReeveError `name_taken`
+   */
+  refuseTakenName({ id, name }: Pick<AgentPlan, 'id' | 'name'>): void {
+    const namesake = this.seats.get(name)
+    const holder = this.byName.get(name) ?? (namesake?.ended === false ? namesake : undefined)
+    this.#refuse('name', name, holder)
+    this.#refuse('id', id, this.byName.get(id))
+  }
+
+  #refuse(field: 'name' | 'id', wanted: string, holder: Seat | undefined): void {
     if (!holder) return
     const { record } = holder
-    const message = `name: ${JSON.stringify(name)} is held by agent ${record.id} (${record.state}). Stop it, or choose another name.`
-    throw new ReeveError('name_taken', message, { field: 'name', agentId: record.id })
+    const what = `${JSON.stringify(wanted)} is held by agent ${record.id} (${record.state})`
+    const message = `${field}: ${what}. Stop it, or choose another ${field}.`
+    throw new ReeveError('name_taken', message, { field, agentId: record.id })
   }
 
   forget(seat: Seat): void {
@@ -235,6 +246,7 @@ export class Runtime {
     const { agentId } = seat.life
     const message = `${seat.plan.name} was not gone when the supervisor's time to stop ran out`
     const error = new ReeveError('kill_failed', message, { agentId, record: seat.record })
+    this.launcher.signal(seat.life, 'SIGKILL')
     for (const { deferred } of seat.endWaiters.splice(0)) deferred.reject(error)
     seat.ready.reject(error)
     seat.restart?.deferred.reject(error)

@@ -9,7 +9,8 @@ import { duration, NOT_BUILT, notBuilt, positive, shown } from './strict.ts'
 
 const MAX_TEXT = 256
 const MAX_RUNGS = 16
-export const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+/** Control characters, C0 and C1. */
+export const CONTROL = /\p{Cc}/u
 const plainText = (max: number) =>
   z
     .string()

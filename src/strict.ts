@@ -82,16 +82,22 @@ function innermost(issue: Issue): Issue {
 
 /**
  * Validates against a schema; the error names the field, the value and the way out. Values of `env` are never shown.
+ * `prefix` stands before the field, where the value is itself a part of something.
  *
  * @throws ReeveError `invalid_spec`
  */
-export function parseStrictly<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
+export function parseStrictly<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  what: string,
+  prefix = '',
+): z.output<S> {
   const result = schema.safeParse(value, { reportInput: true })
   if (result.success) return result.data
   const issue = innermost(first(result.error.issues as Issue[]) as Issue)
   const path = issue.path.join('.')
   if (issue.code === 'unrecognized_keys') {
-    const field = [...issue.path, issue.keys?.[0] ?? ''].join('.')
+    const field = prefix + [...issue.path, issue.keys?.[0] ?? ''].join('.')
     throw new ReeveError('invalid_spec', `${field}: no such field in ${path === '' ? what : path}.`, {
       field,
     })
@@ -101,7 +107,7 @@ export function parseStrictly<S extends z.ZodType>(schema: S, value: unknown, wh
     value,
   )
   const hidden = issue.path[0] === 'env' || issue.message.includes(shown(given))
-  const field = path === '' ? what : path
+  const field = path === '' ? what : prefix + path
   throw new ReeveError(
     'invalid_spec',
     `${field}: ${issue.message}${hidden ? '' : ` (given: ${shown(given)})`}`,

@@ -33,7 +33,7 @@ import { type AgentRecord, matches, type RecordFilter } from './registry/record.
 import { Runtime } from './runtime.ts'
 import type { Seat } from './seat.ts'
 import { type StopSupervisorOptions, type StopSupervisorResult, shutDown } from './shutdown.ts'
-import { type AgentDefaults, type AgentSpec } from './spec.ts'
+import type { AgentSpec } from './spec.ts'
 import { parseStrictly } from './strict.ts'
 
 export interface LogOptions {
@@ -132,7 +132,7 @@ export class Supervisor {
       return known.agent
     }
     this.#refuseWhenStopping('spawn')
-    runtime.refuseTakenName(plan.name)
+    runtime.refuseTakenName(plan)
     if (intensityUnreachable(plan.restart))
       runtime.listeners.warn({
         code: 'invalid_spec',
@@ -237,7 +237,7 @@ export class Supervisor {
   }
 
   /**
-   * Takes an ended agent out of the registry; its entries too when `history` is true.
+   * Takes an ended agent out of the registry; its entries and its log too when `history` is true.
    *
    * @throws ReeveError `agent_not_found`, `agent_running`, `registry_unavailable`
    */

@@ -90,7 +90,7 @@ t.test("a supervisor's defaults are laid under the spec, key by key", async (t) 
     code: 'invalid_spec',
     field: 'command',
   })
-  t.throws(() => baseOf({ ttl: 'soon' }), { code: 'invalid_spec', field: 'ttl' })
+  t.throws(() => baseOf({ ttl: 'soon' }), { code: 'invalid_spec', field: 'defaults.ttl' })
 })
 
 t.test('bad input gets an error that names the field, the value and the way out', async (t) => {

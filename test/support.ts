@@ -213,7 +213,7 @@ export function host(t: Test, body: string, env: NodeJS.ProcessEnv = {}): Host {
   const prelude = [
     `const DIST = ${JSON.stringify(DIST)}`,
     `const FIXTURES = ${JSON.stringify(FIXTURES)}`,
-    'const reeve = await import(`${DIST}/src/index.js`)',
+    "const reeve = await import(DIST + '/src/index.js')",
     'const say = (...words) => console.log(words.map(String).join(" "))',
   ].join('\n')
   const child = spawn(process.execPath, ['--input-type=module', '--eval', `${prelude}\n${body}`], {

@@ -4,16 +4,7 @@
  * Should launcher and supervisor both be gone, the agent reads EOF.
  */
 import { execFile } from 'node:child_process'
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  lstatSync,
-  openSync,
-  type Stats,
-  unlinkSync,
-} from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync, type Stats, unlinkSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { errnoOf } from '../errors.ts'
 

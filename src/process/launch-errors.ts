@@ -88,8 +88,8 @@ async function aboutProgram({ command: [program], cwd, env }: Execution, errno: 
   if (program === '') return '`command` begins with an empty string: name the program.'
   if (program.includes('/')) return aboutPath(program, cwd, errno)
   if (errno === 'ENOENT')
-    return `${program} was found in no folder of the agent's PATH (${env['PATH'] ?? 'unset'}). Install it, or give its path.`
-  const refused = await firstOnPath(program, cwd, env['PATH'] ?? '')
+    return `${program} was found in no folder of the agent's PATH (${env.PATH ?? 'unset'}). Install it, or give its path.`
+  const refused = await firstOnPath(program, cwd, env.PATH ?? '')
   return refused === undefined
     ? `${program} was found on the agent's PATH, but may not be executed.`
     : aboutPath(refused, cwd, errno)

@@ -16,6 +16,8 @@ import { mapInTurns } from './turns.ts'
 
 /** How often, at most, the log is written anew without what is no longer kept. */
 const COMPACT_EVERY_MS = 60 * 60 * 1000
+/** … and when more have ended than are to be held in memory. */
+const COMPACT_CROWDED_MS = 60 * 1000
 
 export interface JsonFileRegistryOptions {
   /**
@@ -89,8 +91,10 @@ class JsonFileRegistry implements Registry {
         this.#open.live.changed()
         await this.#open.live.flush()
       } catch (error) {
-        await this.#open?.log.close()
+        const open = this.#open
         this.#open = undefined
+        open?.live.stop()
+        await open?.log.close()
         await held.release()
         throw error
       }
@@ -103,8 +107,8 @@ class JsonFileRegistry implements Registry {
       await open.live.mend()
       const fresh = notPassed(batch, open.book)
       if (fresh.length === 0) return
-      await this.#add(open, fresh)
       await this.#compact(open)
+      await this.#add(open, fresh)
     })
   }
 
@@ -116,18 +120,13 @@ class JsonFileRegistry implements Registry {
 
   async history(agentId: string): Promise<Entry[]> {
     const entries: Entry[] = []
-    const reading = await this.#inOrder(async () => {
-      const { log } = this.#opened()
-      // Begun in its turn, and not awaited there: reading on takes nobody's.
-      return {
-        done: log.read((line) => {
-          if (line.agentId !== agentId) return
-          if (!isMark(line)) entries.push(line)
-          else if (line.history) entries.length = 0
-        }),
-      }
+    // The log as it stands is opened in its turn; reading it takes nobody else's.
+    const reader = await this.#inOrder(() => this.#opened().log.reader())
+    await reader(JSON.stringify(agentId), (line) => {
+      if (line.agentId !== agentId) return
+      if (!isMark(line)) entries.push(line)
+      else if (line.history) entries.length = 0
     })
-    await reading.done
     return entries
   }
 
@@ -148,6 +147,7 @@ class JsonFileRegistry implements Registry {
       try {
         await open.live.flush()
       } finally {
+        open.live.stop()
         await open.log.close()
         await open.lock.release()
       }
@@ -206,7 +206,8 @@ class JsonFileRegistry implements Registry {
   async #compact(open: Open): Promise<void> {
     if (this.#retentionMs === null) return
     const nowMs = this.#clock.wallNow()
-    if (Math.abs(nowMs - this.#compactedAtMs) < COMPACT_EVERY_MS && !open.book.crowded) return
+    const waitMs = open.book.crowded ? COMPACT_CROWDED_MS : COMPACT_EVERY_MS
+    if (Math.abs(nowMs - this.#compactedAtMs) < waitMs) return
     this.#compactedAtMs = nowMs
     const cutoff = cutoffOf(nowMs, this.#retentionMs)
     const keep = open.book.keepers(cutoff)

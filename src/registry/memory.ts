@@ -34,14 +34,10 @@ export function memoryRegistry({
     if (isEnd(record.state)) endedIds.add(agentId)
     for (const oldest of endedIds) {
       if (endedIds.size <= ended) break
-      forget(oldest)
+      endedIds.delete(oldest)
+      records.delete(oldest)
       histories.delete(oldest)
     }
-  }
-
-  const forget = (agentId: string): void => {
-    endedIds.delete(agentId)
-    records.delete(agentId)
   }
 
   return {
@@ -57,8 +53,11 @@ export function memoryRegistry({
       return [...(histories.get(agentId) ?? [])]
     },
     async remove(agentId: string, options: { history: boolean }) {
-      forget(agentId)
-      if (options.history) histories.delete(agentId)
+      // Entries that stay are still those of an ended agent, and bounded with the others.
+      records.delete(agentId)
+      if (!options.history) return
+      endedIds.delete(agentId)
+      histories.delete(agentId)
     },
   }
 }

@@ -126,7 +126,7 @@ both(t, 'its environment: the base without REEVE_*, the order laid over, the mar
   const home = temporaryFolder(t)
   const { Rig } = await import('./rig.js')
   const baseEnv = {
-    PATH: process.env['PATH'],
+    PATH: process.env.PATH,
     BASE: 'b',
     GONE: 'g',
     REEVE_LIFE: 'outer',

@@ -42,3 +42,12 @@ t.test('what it remembers of ended agents is bounded', async (t) => {
   )
   t.same(await registry.history('a'), [])
 })
+
+t.test('entries that stay after a removal are bounded with the others', async (t) => {
+  const registry = memoryRegistry({ ended: 2 })
+  await registry.append(life('x'))
+  await registry.remove('x', { history: false })
+  t.equal((await registry.history('x')).length, 2)
+  for (const id of ['y', 'z']) await registry.append(life(id))
+  t.same(await registry.history('x'), [])
+})

@@ -52,7 +52,7 @@ t.test('hooks run after a crash, after a failed start, and once per life', async
 t.test('cleanup: false leaves the hooks out, for a look afterwards', async (t) => {
   const c = await crew(t)
   let ran = 0
-  const spec = { command: FOREVER, cleanup: [() => void (ran += 1)] }
+  const spec = { command: FOREVER, cleanup: [() => ++ran] }
   const agents = [c.spawn(spec), c.spawn(spec)] as const
   await Promise.all(agents.map(({ ready }) => ready))
   await agents[0].stop({ cleanup: false })

@@ -89,15 +89,18 @@ t.test('output and CPU count as signs of life where the sources say so', async (
   const c = await crew(t)
   const writes = c.spawn({
     command: ['sh', '-c', 'while :; do echo .; sleep 0.1; done'],
-    heartbeat: { timeout: 400, sources: ['output'] },
+    heartbeat: { timeout: 1000, sources: ['output'] },
   })
-  const burns = c.spawn({ command: [fixture('burns-cpu.sh')], heartbeat: { timeout: 400, sources: ['cpu'] } })
+  const burns = c.spawn({
+    command: [fixture('burns-cpu.sh')],
+    heartbeat: { timeout: 1000, sources: ['cpu'] },
+  })
   const deaf = c.spawn({
     command: ['sh', '-c', 'while :; do echo .; sleep 0.1; done'],
-    heartbeat: { timeout: 400, sources: ['report'] },
+    heartbeat: { timeout: 1000, sources: ['report'] },
   })
   await until(() => deaf.state === 'stalling' || null, { what: 'the deaf one stalls' })
-  await pause(1000)
+  await pause(1500)
   t.same(statesOf(c, writes), ['spawning', 'pre_starting', 'running'])
   t.same(statesOf(c, burns), ['spawning', 'pre_starting', 'running'])
 })

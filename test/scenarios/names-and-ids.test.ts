@@ -12,7 +12,7 @@ t.test(
     t.match(error, {
       field: 'name',
       agentId: one.id,
-      message: /"one" is held by agent .* \(spawning\)\. Stop it, or/,
+      message: /"one" is held by agent .*spawning.*Stop it, or/,
     })
     t.equal(c.list().length, 1)
     await one.ready
@@ -123,7 +123,7 @@ t.test(
     for (const name of ['', 'a\nb', '\u001b[31m', 'x'.repeat(129), '\0', '\u0085'])
       t.match(await refusal(() => c.spawn({ name, command: ['true'] }), 'invalid_spec'), { field: 'name' })
     const made = c.spawn({ command: ['/tmp/e\u001b[31mvil\nname'] })
-    t.notMatch(made.name, /[\u0000-\u001f]/)
+    t.notMatch(made.name, /\p{Cc}/u)
     for (const id of ['__proto__', 'constructor', 'hasOwnProperty', '-']) {
       const agent = c.spawn({ id, command: ['true'] })
       t.equal(c.get(id), agent)

@@ -36,7 +36,8 @@ t.test(
         },
         {
           async append(batch) {
-            if ((failures += 1) <= 3) throw new Error('not yet')
+            failures += 1
+            if (failures <= 3) throw new Error('not yet')
             await late.append(batch)
           },
         },

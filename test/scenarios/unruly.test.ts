@@ -1,5 +1,5 @@
 /** What else a process can do to get away, and what it can do to others. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { createSupervisor } from '../../src/index.ts'
@@ -159,14 +159,4 @@ t.test('a crew within a crew: what an agent supervises ends with it, and has its
   t.match((await soon(outer.stop(), 'stopped')).escaped, [])
   await until(() => !alive(pid) || null, { what: 'the inner agent has ended', timeoutMs: 4000 })
   t.equal(statesOf(c, outer).at(-1), 'killed')
-  await until(
-    () =>
-      !existsSync(join(c.folder, 'reeve', 'run')) ||
-      readdirSync(join(c.folder, 'reeve', 'run')).length === 0 ||
-      null,
-    {
-      what: 'its home is gone',
-      timeoutMs: 4000,
-    },
-  )
 })

@@ -18,6 +18,7 @@ export class LiveFile {
   readonly #texts = new WeakMap<AgentRecord, string>()
   #timer: Timer
   #dirty = false
+  #stopped = false
   #writing: Promise<void> | undefined
   #tookMs = 0
   #failure: unknown
@@ -55,8 +56,14 @@ export class LiveFile {
     if (this.#failure !== undefined) throw unavailable(this.#path, this.#failure)
   }
 
+  /** Nothing is written any more. */
+  stop(): void {
+    this.#stopped = true
+    realClock.clearTimeout(this.#timer)
+  }
+
   #schedule(ms: number): void {
-    if (this.#timer !== undefined || this.#writing) return
+    if (this.#timer !== undefined || this.#writing || this.#stopped) return
     this.#timer = realClock.setTimeout(() => {
       this.#timer = undefined
       void this.#write()

@@ -21,7 +21,7 @@ export async function lock(file: string): Promise<Lock> {
   const name = nameOf(file)
   const server = net.createServer((socket) => {
     socket.on('error', () => socket.destroy())
-    socket.end(`${process.pid}`)
+    socket.end(`${process.pid}`, () => socket.destroy())
   })
   server.unref()
   try {

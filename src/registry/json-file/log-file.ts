@@ -67,17 +67,20 @@ export class LogFile {
     })
   }
 
-  /** Gives every line that is taken by now; lines added meanwhile are not seen, and a log written anew does no harm. */
-  async read(take: TakeLine): Promise<void> {
+  /**
+   * What reads the log as it stands now, once: it gives each line in which `mentioned` occurs. Lines added meanwhile are not
+   * seen, and a log that is written anew does no harm.
+   */
+  async reader(): Promise<(mentioned: string, take: TakeLine) => Promise<void>> {
     const size = this.#size
-    await guarded(this.path, async () => {
-      const handle = await fs.open(this.path)
+    const handle = await guarded(this.path, () => fs.open(this.path))
+    return async (mentioned, take) => {
       try {
-        await this.#readLines(handle, size, take)
+        await guarded(this.path, () => this.#readLines(handle, size, take, { mentioned }))
       } finally {
         await handle.close()
       }
-    })
+    }
   }
 
   /** Writes the log anew, with `head` and the lines that `keep` wants, and takes its place at once. */
@@ -104,7 +107,7 @@ export class LogFile {
             take(line, next.#lines, text)
             kept.push(`${text}\n`)
           },
-          flush,
+          { between: flush },
         )
         await flush()
         await handle.sync()
@@ -185,18 +188,14 @@ export class LogFile {
     handle: fs.FileHandle,
     size: number,
     take: TakeLine,
-    between?: () => Promise<void>,
+    { mentioned = '', between }: { mentioned?: string; between?: () => Promise<void> },
   ): Promise<void> {
     let number = -1
-    await eachLine(
-      handle,
-      size,
-      (text) => {
-        number += 1
-        if (number > 0) take(this.#parse(text, number), number, text)
-      },
-      between,
-    )
+    const takeText = (text: string) => {
+      number += 1
+      if (number > 0 && text.includes(mentioned)) take(this.#parse(text, number), number, text)
+    }
+    await eachLine(handle, size, takeText, between)
   }
 
   /** What is written to a file that was taken away nobody would find again. */

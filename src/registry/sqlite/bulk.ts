@@ -1,5 +1,5 @@
 /** Many rows by one statement: binding them at once takes half the time of one after another. */
-import type { Database } from './database.ts'
+import type { Database } from './api.ts'
 
 export type Value = string | number | null
 

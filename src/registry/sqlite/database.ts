@@ -1,35 +1,13 @@
-/** Opening the file: which SQLite, how it is set, and that nothing is written before it is known to be ours. */
+/** Opening the file: how it is set, and that nothing is written before it is known to be ours. */
 import fs from 'node:fs'
-import type { DatabaseSync, DatabaseSyncInstance } from '@photostructure/sqlite'
-import { errnoOf, messageOf, ReeveError } from '../../errors.ts'
+import { errnoOf } from '../../errors.ts'
 import { preparePlace, unavailable } from '../place.ts'
+import type { Database, Sqlite } from './api.ts'
 import { faultOf } from './faults.ts'
 import { checkOwner, migrate } from './schema.ts'
 
-export type Database = DatabaseSyncInstance
-export type Sqlite = { readonly DatabaseSync: typeof DatabaseSync }
-
 /** How long SQLite waits for another's transaction before it is said to be locked; the journal tries again. */
 const BUSY_MS = 500
-
-/**
- * `node:sqlite` where Node has it (22.13 and later), else `@photostructure/sqlite`, which has the same API.
- *
- * @throws ReeveError `registry_unavailable`
- */
-export async function loadSqlite(): Promise<Sqlite> {
-  const builtin = process.getBuiltinModule?.('node:sqlite') as Sqlite | undefined
-  if (builtin) return builtin
-  try {
-    return await import('@photostructure/sqlite')
-  } catch (cause) {
-    throw new ReeveError(
-      'registry_unavailable',
-      `SQLite could not be loaded (${messageOf(cause)}). Use Node 22.13 or later, or install @photostructure/sqlite.`,
-      { cause },
-    )
-  }
-}
 
 /**
  * Opens, or makes (0600), the database at `file`, with its tables up to date.

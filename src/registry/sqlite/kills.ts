@@ -1,6 +1,6 @@
 /** `agent_kill`: begun by the entry that asks for a life's end, carried on by each rung, closed by the end. */
 import { type Entry, isEnd, isNote } from '../../../machines/events.ts'
-import type { Database } from './database.ts'
+import type { Database } from './api.ts'
 
 export type FollowKill = (entry: Entry) => void
 

@@ -1,8 +1,8 @@
 /** `agent_lifecycle`: the fold of each agent's entries, and what follows from it. */
 import { type Entry, isNote } from '../../../machines/events.ts'
 import { type AgentRecord, fold } from '../record.ts'
+import type { Database } from './api.ts'
 import { bulkInsert } from './bulk.ts'
-import type { Database } from './database.ts'
 import { followKills } from './kills.ts'
 import { LIFECYCLE_COLUMNS as COLUMNS, lifecycleValues as valuesOf } from './rows.ts'
 import { followTasks } from './tasks.ts'

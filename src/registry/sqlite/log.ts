@@ -1,7 +1,7 @@
 /** `agent_transition`: the log, to which each entry is added once. */
 import type { Entry } from '../../../machines/events.ts'
+import type { Database } from './api.ts'
 import { bulkInsert, type Value } from './bulk.ts'
-import type { Database } from './database.ts'
 
 const COLUMNS = [
   ...[

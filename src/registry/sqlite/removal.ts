@@ -1,6 +1,6 @@
 /** Taking agents out: one that was asked for, and those that ended longer ago than is kept. */
 import { realClock } from '../../clock.ts'
-import type { Database } from './database.ts'
+import type { Database } from './api.ts'
 
 /** Rows deleted by one statement, and the time that one turn of forgetting may take. */
 const CHUNK = 5_000

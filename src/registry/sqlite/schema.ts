@@ -4,7 +4,7 @@
  */
 import { ReeveError } from '../../errors.ts'
 import { corrupt } from '../place.ts'
-import type { Database } from './database.ts'
+import type { Database } from './api.ts'
 
 /** `Reev`, in the file's header: whose database it is (`PRAGMA application_id`). */
 const APPLICATION_ID = 0x52656576

@@ -1,7 +1,7 @@
 /** `orchestrator_task`: a task stands as the agent does that last began a life for it. */
 import { isEnd } from '../../../machines/events.ts'
 import type { AgentRecord } from '../record.ts'
-import type { Database } from './database.ts'
+import type { Database } from './api.ts'
 import { errorMessage, taskStatus, typeOf } from './rows.ts'
 
 /** `began`: a life of this agent has begun since the last time, so the task is its own now. */
