@@ -1,12 +1,9 @@
-/** The clock of the launcher that greets at this moment: what `src/process/hosted-supervisor.ts` gets for the clock. */
-import type { Clock } from '../../../src/clock.ts'
-import { here } from '../here.ts'
+/** The clock of the launcher that is spoken to: what `src/process/hosted-supervisor.ts` gets for the real one. */
+import { type Clock, SteppingClock } from '../../../src/clock.ts'
 
-const clock = (): Clock => here().launchers.newest.party.clock
+export let realClock: Clock = new SteppingClock()
 
-export const realClock: Clock = {
-  now: () => clock().now(),
-  wallNow: () => clock().wallNow(),
-  setTimeout: (fn, ms) => clock().setTimeout(fn, ms),
-  clearTimeout: (timer) => clock().clearTimeout(timer),
+/** A launcher takes the clock that stands here when it is greeted. */
+export const lend = (clock: Clock): void => {
+  realClock = clock
 }

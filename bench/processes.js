@@ -1,0 +1,85 @@
+/** What `/proc` says, and the machine's monotonic clock. */
+import { readFileSync, readdirSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+
+/** Milliseconds of `CLOCK_MONOTONIC`: the same clock in every process of the machine. */
+export const moment = () => Number(process.hrtime.bigint() / 1000n) / 1000
+
+/** @param {number} pid */
+function statOf(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const end = stat.lastIndexOf(')')
+    return { program: stat.slice(stat.indexOf('(') + 1, end), rest: stat.slice(end + 2).split(' ') }
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * A zombie is dead.
+ *
+ * @param {number} pid
+ */
+export function isAlive(pid) {
+  const state = statOf(pid)?.rest[0]
+  return state !== undefined && !'ZXx'.includes(state)
+}
+
+/** @param {number} pid */
+export const programOf = (pid) => statOf(pid)?.program
+
+/**
+ * CPU time, user and system, in milliseconds; 0 when it is gone.
+ *
+ * @param {number} pid
+ */
+export function cpuMsOf(pid) {
+  const rest = statOf(pid)?.rest
+  return rest === undefined ? 0 : (Number(rest[11]) + Number(rest[12])) * 10
+}
+
+/**
+ * Until all of these run this program: what a shell that execs it was told before is in force then.
+ *
+ * @param {readonly number[]} pids
+ * @param {string} program
+ */
+export async function untilAllRun(pids, program) {
+  for (const untilMs = moment() + 20_000; !pids.every((pid) => programOf(pid) === program); await pause(5))
+    if (moment() > untilMs) throw new Error(`not all of ${pids.length} processes came to run ${program}`)
+}
+
+/**
+ * Live processes whose command line is exactly this.
+ *
+ * @param {readonly string[]} command
+ */
+export function pidsOf(command) {
+  const wanted = `${command.join('\0')}\0`
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      if (!(pid > 0)) return false
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'latin1') === wanted && isAlive(pid)
+      } catch {
+        return false
+      }
+    })
+}
+
+/**
+ * Ends exactly these, whatever becomes of the rest of the machine.
+ *
+ * @param {Iterable<number>} pids
+ */
+export function killAll(pids) {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // Gone already.
+    }
+  }
+}
