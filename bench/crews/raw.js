@@ -52,7 +52,8 @@ export async function openCrew() {
     async kill(count, again) {
       /** @type {Killed[]} */
       const killed = []
-      const victims = [...children]
+      const victims = Array.from({ length: again ? 1 : count }, () => fork(['sleep', '60']))
+      await Promise.all(victims.map((child) => once(child, 'spawn')))
       for (let i = 0; i < count; i += 1) {
         const victim = victims[i % victims.length]
         if (victim === undefined) throw new Error('there is nobody to kill')

@@ -3,12 +3,8 @@
  * its supervisor is away, and the agent has a read-only descriptor of its own: with a shared one EOF would never come.
  * Should launcher and supervisor both be gone, the agent reads EOF.
  */
-import { execFile } from 'node:child_process'
 import { closeSync, constants, fstatSync, lstatSync, openSync, type Stats, unlinkSync } from 'node:fs'
-import { promisify } from 'node:util'
 import { errnoOf } from '../errors.ts'
-
-const run = promisify(execFile)
 
 export interface Fifo {
   readonly path: string
@@ -27,7 +23,9 @@ export function removeFifo(path: string): void {
 /** Makes the FIFO (0600). One left by an earlier life is replaced, with whatever it still held. */
 export async function makeFifo(path: string): Promise<void> {
   removeFifo(path)
-  await run('mkfifo', ['-m', '600', path])
+  // Loaded when first used: it costs a tenth of a second, and most agents have no stdin.
+  const { execa } = await import('execa')
+  await execa('mkfifo', ['-m', '600', path])
 }
 
 export function openFifo(path: string): Fifo {

@@ -47,9 +47,9 @@ t.test('sqlite, locked by another process: the error says by which', async (t) =
   const { file, make } = DURABLE.sqlite as (typeof DURABLE)[string]
   await keepsItsPromise(t, temporaryFolder(t), file, make, async (place) => {
     const { pid, release } = await holdDatabase(place)
-    const registry = make(place)
-    await t.rejects(registry.open(), { code: 'registry_unavailable', message: `is locked by pid ${pid}` })
-    await registry.close?.()
+    const other = await opened(make(place))
+    await t.rejects(other.append(new Writer('another').start('y')), { message: `is locked by pid ${pid}` })
+    await other.close?.()
     return release
   })
 })

@@ -1,0 +1,163 @@
+/**
+ * Which bytes of a log lie where. What is written to a log is one stream: its offsets count from its first byte, over
+ * all lives and rotations, and stay what they are. Its end lies in the log itself, from its first live offset on;
+ * what was rotated lies in `.1`, before that in `.2`, and so on.
+ *
+ * `<log>.offset` holds it, in one line of JSON that is replaced atomically: a rotation happens at the moment of that
+ * rename, for whoever reads and for whoever takes over after a crash. The older files are known by identity, not by
+ * number, so that shifting them changes nothing. A log that was never rotated has none.
+ *
+ * Reads are synchronous: it is a few hundred bytes, and a trip through the thread pool costs more than they do.
+ */
+import { closeSync, fstatSync, openSync, readFileSync, type Stats, statSync } from 'node:fs'
+import { open, rename } from 'node:fs/promises'
+import { errnoOf } from '../errors.ts'
+
+/** What tells a file from every other: inode numbers are used again, birth times are not. */
+export interface FileIdentity {
+  readonly ino: number
+  readonly birth: number
+}
+
+export const identityOf = ({ ino, birthtimeMs: birth }: Stats): FileIdentity => ({ ino, birth })
+export const isSame = (a: FileIdentity, b: FileIdentity): boolean => a.ino === b.ino && a.birth === b.birth
+
+/** An older file, and the part of the stream that is in it: `from` up to, but not including, `to`. */
+export interface KeptPart extends FileIdentity {
+  readonly from: number
+  readonly to: number
+}
+
+export interface LogState {
+  /** The file that it speaks of. */
+  readonly log: FileIdentity
+  /** Offset of that file's first byte: more than 0 once the log was truncated. */
+  readonly base: number
+  /** The first live offset: from here on the stream is read from the log itself. Never falls. */
+  readonly live: number
+  /** Newest first. A part may be missing between two, never twice. */
+  readonly kept: readonly KeptPart[]
+}
+
+/** The newest part as it is while it is still copied: its file's size says how far it goes, and where `live` is. */
+export interface OpenState extends Omit<LogState, 'live' | 'kept'> {
+  readonly kept: readonly [Omit<KeptPart, 'to'>, ...KeptPart[]]
+}
+
+/** Tells one version of `<log>.offset` from the next; `undefined`: there is none. */
+export type Stamp = string | undefined
+
+export interface LogView extends LogState {
+  readonly end: number
+  readonly stamp: Stamp
+}
+
+export const stateFile = (log: string): string => `${log}.offset`
+/** The `number`-th older file; 0 is the one that is being made. */
+export const keptFile = (log: string, number: number): string => `${log}.${number === 0 ? 'next' : number}`
+
+const stampFrom = ({ ino, mtimeMs, size }: Stats): Stamp => `${ino} ${mtimeMs} ${size}`
+
+export function stampOf(log: string): Stamp {
+  const stat = statSync(stateFile(log), { throwIfNoEntry: false })
+  return stat && stampFrom(stat)
+}
+
+/** What `<log>.offset` says; what cannot be understood says nothing. */
+export function readState(log: string): { readonly state: LogState | undefined; readonly stamp: Stamp } {
+  let fd: number
+  try {
+    fd = openSync(stateFile(log), 'r')
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return { state: undefined, stamp: undefined }
+    throw error
+  }
+  try {
+    return { state: parse(readFileSync(fd, 'utf8'), log), stamp: stampFrom(fstatSync(fd)) }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Replaces `<log>.offset`. */
+export async function writeState(log: string, state: LogState | OpenState): Promise<void> {
+  const next = `${stateFile(log)}.next`
+  const file = await open(next, 'w', 0o600)
+  try {
+    await file.writeFile(`${JSON.stringify(state)}\n`)
+  } finally {
+    await file.close()
+  }
+  await rename(next, stateFile(log))
+}
+
+/** What there is of a log at this moment. */
+export function viewLog(log: string): LogView {
+  const { state, stamp } = readState(log)
+  return { ...viewOf(state, statSync(log, { throwIfNoEntry: false })), stamp }
+}
+
+const NO_FILE: FileIdentity = { ino: 0, birth: 0 }
+
+/**
+ * A log that is not the one that was spoken of, or that is shorter than it can be, begins anew: the stream goes on in
+ * it from the first live offset on. So it is after a truncation of ours, whose next word was not written yet; after
+ * someone else's, the rest of the log is gone.
+ */
+export function viewOf(state: LogState | undefined, stat: Stats | undefined): Omit<LogView, 'stamp'> {
+  const log = stat === undefined ? NO_FILE : identityOf(stat)
+  const size = stat?.size ?? 0
+  if (state === undefined) return { log, base: 0, live: 0, kept: [], end: size }
+  const { live, kept } = state
+  const base = isSame(state.log, log) && size >= live - state.base ? state.base : live
+  return { log, base, live, kept, end: base + size }
+}
+
+function parse(text: string, log: string): LogState | undefined {
+  let said: unknown
+  try {
+    said = JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+  return isOpen(said) ? closed(said, log) : isState(said) ? said : undefined
+}
+
+/** Closes the newest part at what there is of it. */
+export function closed({ log, base, kept: [newest, ...older] }: OpenState, file: string): LogState {
+  const found = [0, 1]
+    .map((number) => statSync(keptFile(file, number), { throwIfNoEntry: false }))
+    .find((stat) => stat !== undefined && isSame(identityOf(stat), newest))
+  const to = newest.from + (found?.size ?? 0)
+  return { log, base, live: to, kept: to === newest.from ? older : [{ ...newest, to }, ...older] }
+}
+
+const isOffset = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+const isIdentity = (value: unknown): boolean =>
+  isObject(value) && typeof value['ino'] === 'number' && typeof value['birth'] === 'number'
+const isPart = (part: unknown): boolean =>
+  isIdentity(part) && isObject(part) && isOffset(part['from']) && isOffset(part['to']) && part['from'] < part['to']
+
+const isState = (value: unknown): value is LogState =>
+  isObject(value) &&
+  isIdentity(value['log']) &&
+  isOffset(value['base']) &&
+  isOffset(value['live']) &&
+  value['base'] <= value['live'] &&
+  Array.isArray(value['kept']) &&
+  value['kept'].every(isPart)
+
+const isOpen = (value: unknown): value is OpenState => {
+  if (!isObject(value) || 'live' in value || !Array.isArray(value['kept'])) return false
+  const [newest, ...older] = value['kept'] as unknown[]
+  return (
+    isIdentity(value['log']) &&
+    isOffset(value['base']) &&
+    isIdentity(newest) &&
+    isObject(newest) &&
+    isOffset(newest['from']) &&
+    older.every(isPart)
+  )
+}
