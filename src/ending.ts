@@ -59,7 +59,7 @@ export async function endSelected(
   options: StopOptions,
 ): Promise<KillResult[]> {
   const which = parseStrictly(selectionSchema, selection, 'selection')
-  const live = [...runtime.byName.values()].reverse()
+  const live = runtime.roster.live().reverse()
   const seats = 'task' in which ? live.filter((seat) => seat.plan.task === which.task) : live
   if ('task' in which && seats.length === 0) {
     const task = JSON.stringify(which.task)
@@ -74,7 +74,7 @@ export async function restartAgent(runtime: Runtime, seat: Seat, options: StopOp
   if (seat.removing) throw notFound(seat.plan.id)
   if (seat.restart) return seat.restart.deferred.promise
   const deferred = new Deferred<AgentRecord>()
-  if (seat.ended) runtime.refuseTakenName({ id: '', name: seat.plan.name })
+  if (seat.ended) runtime.roster.refuseTaken({ id: '', name: seat.plan.name })
   seat.restart = { deferred, beyond: seat.record.incarnation }
   if (seat.ended) {
     seat.reopen()

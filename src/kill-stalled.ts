@@ -41,7 +41,7 @@ export async function killStalled(
       failedAgents.push({ agentId: seat.plan.id, code, message: messageOf(error) })
     }
   }
-  const live = [...runtime.byName.values()]
+  const live = runtime.roster.live()
   await Promise.all(live.filter((seat) => matches(seat.record, filter) && isSilent(seat)).map(endOne))
 
   return {

@@ -34,7 +34,7 @@ export async function askRegistry<T>(
 export async function allRecords(runtime: Runtime): Promise<AgentRecord[]> {
   const stored = await askRegistry(runtime, (registry) => registry.records())
   const byId = new Map(stored.map((record) => [record.id, record]))
-  for (const seat of runtime.seats.values()) byId.set(seat.plan.id, runtime.recordOf(seat))
+  for (const seat of runtime.roster.all()) byId.set(seat.plan.id, runtime.recordOf(seat))
   return newestFirst([...byId.values()])
 }
 
@@ -55,7 +55,7 @@ async function isStored(runtime: Runtime, id: string): Promise<boolean> {
 
 /** Takes an ended agent out of the registry, once that has everything of it. Meanwhile it cannot be restarted. */
 export async function removeAgent(runtime: Runtime, id: string, history: boolean): Promise<void> {
-  const seat = runtime.find(id)
+  const seat = runtime.roster.find(id)
   if (seat && !seat.ended) {
     const message = `${seat.plan.name} is ${seat.record.state}: stop it first`
     throw new ReeveError('agent_running', message, { agentId: seat.plan.id })
@@ -68,7 +68,7 @@ export async function removeAgent(runtime: Runtime, id: string, history: boolean
       await runtime.journal.committed()
       await registry.remove(agentId, { history })
     })
-    if (seat) runtime.forget(seat)
+    if (seat) runtime.roster.forget(seat)
     if (history) await rm(logFileOf(runtime.home, agentId), { force: true })
   } finally {
     if (seat) seat.removing = false

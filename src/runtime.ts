@@ -24,12 +24,10 @@ import { EntryLog } from './registry/entries.ts'
 import { Journal } from './registry/journal.ts'
 import { type AgentRecord, fold } from './registry/record.ts'
 import type { Registry } from './registry/registry.ts'
+import { Roster } from './roster.ts'
 import { useIndexedScheduler } from './scheduler.ts'
 import { Seat } from './seat.ts'
 import { Vigil } from './vigil.ts'
-
-/** How many agents that have ended can still be asked for by their handle, the newest of them. */
-const ENDED_KEPT = 10_000
 
 export interface RuntimeOptions {
   readonly supervisorId: string
@@ -53,12 +51,8 @@ export class Runtime {
   readonly vigil: Vigil
   launcher!: Launcher
   root!: ActorRefFrom<typeof supervisorMachine>
-  /** Every agent known, by id; and those that have not ended, by name. */
-  readonly seats = new Map<string, Seat>()
-  readonly byName = new Map<string, Seat>()
-  readonly #ended = new Set<Seat>()
+  readonly roster = new Roster()
   readonly #inspect: SupervisorOptions['inspect']
-  #hold: NodeJS.Timeout | undefined
 
   constructor({ supervisorId, home, clock, registry, given, outside }: RuntimeOptions) {
     this.outside = outside
@@ -79,7 +73,7 @@ export class Runtime {
     this.vigil = new Vigil({
       dir: home.reports,
       clock,
-      seatOf: (agentId) => this.seats.get(agentId),
+      seatOf: (agentId) => this.roster.get(agentId),
       send: (event) => this.send(event),
       warn: (warning) => this.listeners.warn(warning),
       outside,
@@ -108,7 +102,7 @@ export class Runtime {
       launcher: this.launcher,
       reports: this.vigil.reports,
       logSize: (file) => this.outside.logSize(file),
-      seatOf: (agentId) => this.seats.get(agentId),
+      seatOf: (agentId) => this.roster.get(agentId),
       answer: (answer) => this.send(answer),
     })
     const fault = (cause: unknown, agentId: string) =>
@@ -125,7 +119,7 @@ export class Runtime {
       actors: { children: childrenLogic(life) },
       actions: {
         stampHeartbeat: ({ event }) => {
-          const seat = 'agentId' in event ? this.seats.get(event.agentId) : undefined
+          const seat = 'agentId' in event ? this.roster.get(event.agentId) : undefined
           if (seat) this.vigil.beat(seat.life)
         },
       },
@@ -178,16 +172,13 @@ export class Runtime {
   /** Takes the name and the seat; the agent is listed from here on. */
   seat(plan: AgentPlan): Seat {
     const seat = new Seat(plan, this.#provisional(plan))
-    this.seats.set(plan.id, seat)
     this.take(seat)
     return seat
   }
 
-  /** The agent holds its name, and the event loop, until it has ended. */
+  /** The agent holds its name until it has ended, and its lifetime runs. */
   take(seat: Seat): void {
-    this.byName.set(seat.plan.name, seat)
-    this.#ended.delete(seat)
-    this.#hold ??= setInterval(() => {}, 2 ** 30)
+    this.roster.take(seat)
     this.vigil.begin(seat)
   }
 
@@ -198,41 +189,10 @@ export class Runtime {
     this.send({ type: 'SPAWN', child: { agentId, name, life, restart, incarnation, from } })
   }
 
-  /** A name resolves to the agent that has not ended, else to the newest that has. */
-  find(idOrName: string): Seat | undefined {
-    const known = this.seats.get(idOrName) ?? this.byName.get(idOrName)
-    return known ?? [...this.seats.values()].reverse().find((seat) => seat.plan.name === idOrName)
-  }
-
   /** The record with what is only in memory between two entries. */
   recordOf(seat: Seat): AgentRecord {
     const lastHeartbeatAt = this.lastHeartbeatAt(seat.life)
     return lastHeartbeatAt === undefined ? seat.record : { ...seat.record, lastHeartbeatAt }
-  }
-
-  /**
-   * A name, and an id that reads as one, belongs to one agent at a time: what is asked of it must reach no other.
-   *
-   * @throws ReeveError `name_taken`
-   */
-  refuseTakenName({ id, name }: Pick<AgentPlan, 'id' | 'name'>): void {
-    const namesake = this.seats.get(name)
-    const holder = this.byName.get(name) ?? (namesake?.ended === false ? namesake : undefined)
-    this.#refuse('name', name, holder)
-    this.#refuse('id', id, this.byName.get(id))
-  }
-
-  #refuse(field: 'name' | 'id', wanted: string, holder: Seat | undefined): void {
-    if (!holder) return
-    const { record } = holder
-    const what = `${JSON.stringify(wanted)} is held by agent ${record.id} (${record.state})`
-    const message = `${field}: ${what}. Stop it, or choose another ${field}.`
-    throw new ReeveError('name_taken', message, { field, agentId: record.id })
-  }
-
-  forget(seat: Seat): void {
-    this.seats.delete(seat.plan.id)
-    this.#ended.delete(seat)
   }
 
   /** When it last gave a sign of life, as a date; `undefined` when it was never watched. */
@@ -253,20 +213,17 @@ export class Runtime {
     seat.end.resolve(seat.record)
   }
 
-  /** Nothing is left to run: the event loop may end. */
-  letGo(): void {
-    clearInterval(this.#hold)
-    this.#hold = undefined
-  }
-
   // From the machines.
 
   #told(draft: EntryDraft, ended: boolean): void {
-    const seat = this.seats.get(draft.agentId)
+    const seat = this.roster.get(draft.agentId)
     if (!seat) return
     const entry = this.#number(draft, seat)
     seat.record = fold(entry.from === null ? undefined : seat.record, entry)
-    if (ended) this.#release(seat)
+    if (ended) {
+      this.roster.release(seat)
+      this.vigil.end(seat)
+    }
     this.log.add(entry)
     this.journal.append(entry)
     if (isNote(entry)) {
@@ -375,18 +332,6 @@ export class Runtime {
     const message = `${seat.plan.name}: ${entry.error?.message ?? 'it survived SIGKILL'}. Reeve goes on trying.`
     for (const { deferred } of seat.endWaiters.splice(0))
       deferred.reject(new ReeveError('kill_failed', message, { agentId, record: seat.record }))
-  }
-
-  #release(seat: Seat): void {
-    seat.ended = true
-    this.byName.delete(seat.plan.name)
-    this.vigil.end(seat)
-    this.#ended.add(seat)
-    for (const oldest of this.#ended) {
-      if (this.#ended.size <= ENDED_KEPT) break
-      this.forget(oldest)
-    }
-    if (this.byName.size === 0) this.letGo()
   }
 
   #provisional(plan: AgentPlan): AgentRecord {

@@ -37,7 +37,7 @@ export async function shutDown(
   const { clock, root, journal } = runtime
   const deadlineMs = clock.now() + timeoutMs
   const leftMs = () => Math.max(LEAST_MS, deadlineMs - clock.now())
-  const seats = [...runtime.byName.values()]
+  const seats = runtime.roster.live()
 
   const giveUpAfterMs = timeoutMs - Math.min(COMMIT_RESERVE_MS, timeoutMs / 10)
   const killAfterMs = giveUpAfterMs - Math.min(KILL_RESERVE_MS, timeoutMs / 4)
@@ -59,7 +59,7 @@ export async function shutDown(
   runtime.vigil.reports.close()
   runtime.log.close()
   leaveHome(runtime.home)
-  runtime.letGo()
+  runtime.roster.letGo()
 
   const escaped = seats.flatMap((seat) => [
     ...seat.record.escaped,

@@ -121,7 +121,7 @@ export class Supervisor {
   spawn(spec: AgentSpec): Agent {
     const runtime = this.#runtime
     const plan = planOf(spec, this.#base, process.cwd())
-    const known = spec.id === undefined ? undefined : runtime.seats.get(spec.id)
+    const known = spec.id === undefined ? undefined : runtime.roster.get(spec.id)
     if (known) {
       if (known.plan.given !== plan.given)
         runtime.listeners.warn({
@@ -132,7 +132,7 @@ export class Supervisor {
       return known.agent
     }
     this.#refuseWhenStopping('spawn')
-    runtime.refuseTakenName(plan)
+    runtime.roster.refuseTaken(plan)
     if (intensityUnreachable(plan.restart))
       runtime.listeners.warn({
         code: 'invalid_spec',
@@ -147,13 +147,13 @@ export class Supervisor {
 
   /** `undefined` for the unknown. A name resolves to the agent that has not ended, else to the newest that has. */
   get(idOrName: string): Agent | undefined {
-    return this.#runtime.find(idOrName)?.agent
+    return this.#runtime.roster.find(idOrName)?.agent
   }
 
   /** The records of all agents that have not ended, from memory, in the order in which they were spawned. */
   list(filter: RecordFilter = {}): AgentRecord[] {
     const narrow = parseStrictly(filterSchema, filter, 'filter') as RecordFilter
-    const live = [...this.#runtime.byName.values()].map((seat) => this.#runtime.recordOf(seat))
+    const live = this.#runtime.roster.live().map((seat) => this.#runtime.recordOf(seat))
     return live.filter((record) => matches(record, narrow))
   }
 
@@ -173,7 +173,7 @@ export class Supervisor {
    * @throws ReeveError `agent_not_found`, `registry_unavailable`
    */
   async history(idOrName: string): Promise<Entry[]> {
-    const seat = this.#runtime.find(idOrName)
+    const seat = this.#runtime.roster.find(idOrName)
     const entries = await historyOf(this.#runtime, seat?.plan.id ?? idOrName)
     if (entries.length === 0 && !seat) throw notFound(idOrName)
     return entries
@@ -302,7 +302,7 @@ export class Supervisor {
   }
 
   #found(idOrName: string): Seat {
-    const seat = this.#runtime.find(idOrName)
+    const seat = this.#runtime.roster.find(idOrName)
     if (!seat) throw notFound(idOrName)
     return seat
   }

@@ -41,10 +41,10 @@ export async function openCrew() {
       const blocked = []
       for (let i = 0; i < count; i += 1) {
         const began = moment()
-        const child = fork(command)
+        const started = once(fork(command), 'spawn')
         await new Promise((resolve) => process.nextTick(resolve))
         blocked.push(moment() - began)
-        await once(child, 'spawn')
+        await started
       }
       return blocked
     },

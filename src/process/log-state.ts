@@ -9,8 +9,8 @@
  *
  * Reads are synchronous: it is a few hundred bytes, and a trip through the thread pool costs more than they do.
  */
-import { closeSync, fstatSync, openSync, readFileSync, type Stats, statSync } from 'node:fs'
-import { open, rename } from 'node:fs/promises'
+import { readFileSync, renameSync, type Stats, statSync, writeFileSync } from 'node:fs'
+import { rename, writeFile } from 'node:fs/promises'
 import { errnoOf } from '../errors.ts'
 
 /** What tells a file from every other: inode numbers are used again, birth times are not. */
@@ -44,7 +44,7 @@ export interface OpenState extends Omit<LogState, 'live' | 'kept'> {
   readonly kept: readonly [Omit<KeptPart, 'to'>, ...KeptPart[]]
 }
 
-/** Tells one version of `<log>.offset` from the next; `undefined`: there is none. */
+/** Tells one version of `<log>.offset` from the next: its text, for no two have the same; `undefined`: there is none. */
 export type Stamp = string | undefined
 
 export interface LogView extends LogState {
@@ -56,40 +56,43 @@ export const stateFile = (log: string): string => `${log}.offset`
 /** The `number`-th older file; 0 is the one that is being made. */
 export const keptFile = (log: string, number: number): string => `${log}.${number === 0 ? 'next' : number}`
 
-const stampFrom = ({ ino, mtimeMs, size }: Stats): Stamp => `${ino} ${mtimeMs} ${size}`
-
 export function stampOf(log: string): Stamp {
-  const stat = statSync(stateFile(log), { throwIfNoEntry: false })
-  return stat && stampFrom(stat)
+  const file = stateFile(log)
+  // Most logs have none, and a throw costs more than a look.
+  if (statSync(file, { throwIfNoEntry: false }) === undefined) return undefined
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 /** What `<log>.offset` says; what cannot be understood says nothing. */
 export function readState(log: string): { readonly state: LogState | undefined; readonly stamp: Stamp } {
-  let fd: number
-  try {
-    fd = openSync(stateFile(log), 'r')
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return { state: undefined, stamp: undefined }
-    throw error
-  }
-  try {
-    return { state: parse(readFileSync(fd, 'utf8'), log), stamp: stampFrom(fstatSync(fd)) }
-  } finally {
-    closeSync(fd)
-  }
+  const stamp = stampOf(log)
+  return { state: stamp === undefined ? undefined : parse(stamp, log), stamp }
 }
 
 /** Replaces `<log>.offset`. */
-export async function writeState(log: string, state: LogState | OpenState): Promise<void> {
+export async function writeState(log: string, state: LogState | OpenState): Promise<Stamp> {
   const next = `${stateFile(log)}.next`
-  const file = await open(next, 'w', 0o600)
-  try {
-    await file.writeFile(`${JSON.stringify(state)}\n`)
-  } finally {
-    await file.close()
-  }
+  const stamp = textOf(state)
+  await writeFile(next, stamp, { mode: 0o600 })
   await rename(next, stateFile(log))
+  return stamp
 }
+
+/** The same, at once: for a moment in which nothing else may happen. */
+export function writeStateNow(log: string, state: LogState): Stamp {
+  const next = `${stateFile(log)}.next`
+  const stamp = textOf(state)
+  writeFileSync(next, stamp, { mode: 0o600 })
+  renameSync(next, stateFile(log))
+  return stamp
+}
+
+const textOf = (state: LogState | OpenState): string => `${JSON.stringify(state)}\n`
 
 /** What there is of a log at this moment. */
 export function viewLog(log: string): LogView {
@@ -134,11 +137,16 @@ export function closed({ log, base, kept: [newest, ...older] }: OpenState, file:
 }
 
 const isOffset = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null
 const isIdentity = (value: unknown): boolean =>
   isObject(value) && typeof value['ino'] === 'number' && typeof value['birth'] === 'number'
 const isPart = (part: unknown): boolean =>
-  isIdentity(part) && isObject(part) && isOffset(part['from']) && isOffset(part['to']) && part['from'] < part['to']
+  isIdentity(part) &&
+  isObject(part) &&
+  isOffset(part['from']) &&
+  isOffset(part['to']) &&
+  part['from'] < part['to']
 
 const isState = (value: unknown): value is LogState =>
   isObject(value) &&

@@ -30,7 +30,7 @@ export interface SqliteRegistryOptions {
  *
  * Times are ISO 8601, UTC. The database is in WAL mode: read it while it is written, from any process; several
  * supervisors may share it. SIGKILL loses nothing that was appended; a power cut may lose the last moments, never
- * the file. It runs in a worker thread: an append takes the event loop only what JSON takes, in turns of 1.5 ms.
+ * the file. It runs in a worker thread: an append takes the event loop only what JSON takes, in turns of a millisecond.
  *
  * Every method throws `registry_unavailable` (locked, full disk, read-only …; nothing of the batch is in, and the
  * same again succeeds once the cause is gone) and `registry_corrupt` (not a registry's database, or damaged; its

@@ -2,7 +2,7 @@
 import { realClock } from '../clock.ts'
 
 /** The longest turn, in milliseconds; one item more is always finished. */
-const TURN_MS = 1.5
+const TURN_MS = 1
 
 /** What `fn` makes of each item, in order. Nothing is awaited as long as it fits into one turn. */
 export async function mapInTurns<T, U>(items: readonly T[], fn: (item: T) => U): Promise<U[]> {

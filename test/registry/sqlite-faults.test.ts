@@ -27,18 +27,18 @@ async function refuses(t: Test, file: string, code: string, message: RegExp | st
 }
 
 const damage: Readonly<Record<string, (file: string) => void>> = {
-  'its header overwritten': (file) => {
+  'with its header overwritten': (file) => {
     const bytes = readFileSync(file)
     bytes.fill('x', 0, 100)
     writeFileSync(file, bytes)
   },
   'cut short': (file) => truncateSync(file, 20_000),
   'cut within its first page': (file) => truncateSync(file, 700),
-  'a text': (file) => writeFileSync(file, 'dear diary\n'.repeat(200)),
+  'that is a text': (file) => writeFileSync(file, 'dear diary\n'.repeat(200)),
 }
 
 for (const [title, spoil] of Object.entries(damage))
-  t.test(`a file that is ${title} is corrupt, and stays as it is`, async (t) => {
+  t.test(`corrupt, and left as it is: a file ${title}`, async (t) => {
     const file = await aDatabase(t)
     spoil(file)
     const before = readFileSync(file)

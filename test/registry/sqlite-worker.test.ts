@@ -64,16 +64,28 @@ t.test('50,000 entries in batches of 500: the loop goes on', async (t) => {
   const writer = new Writer()
   await registry.append(writer.start('a'))
   const batches = batchesOf(writer.notes('a', 50_000), 500)
-  const delay = monitorEventLoopDelay({ resolution: 1 })
-  delay.enable()
+  const idle = await delayOf(() => new Promise((resolve) => setTimeout(resolve, 300)))
   const sinceMs = performance.now()
-  for (const batch of batches) await registry.append(batch)
-  const tookMs = performance.now() - sinceMs
-  delay.disable()
-  const p99 = delay.percentile(99) / 1e6
-  t.comment(
-    `${Math.round(50_000_000 / tookMs)} entries/s; loop delay p99 ${p99.toFixed(2)} ms, max ${(delay.max / 1e6).toFixed(2)} ms`,
-  )
-  t.ok(p99 < 5, `the loop was late by ${p99.toFixed(2)} ms at most, 99 times of 100`)
+  const busy = await delayOf(async () => {
+    for (const batch of batches) await registry.append(batch)
+  })
+  const rate = Math.round(50_000_000 / (performance.now() - sinceMs))
+  const told = ({ p99, max }: Delay) => `p99 ${p99.toFixed(1)} ms, max ${max.toFixed(1)} ms`
+  t.comment(`${rate} entries/s; loop delay ${told(busy)}; with nothing to do ${told(idle)}`)
+  t.ok(busy.p99 < Math.max(5, 3 * idle.p99), `99 times of 100 the loop was late by ${told(busy)} at most`)
   await registry.close?.()
 })
+
+interface Delay {
+  readonly p99: number
+  readonly max: number
+}
+
+/** By how much, in milliseconds, the loop was late meanwhile. A shared machine is late by itself. */
+async function delayOf(work: () => Promise<unknown>): Promise<Delay> {
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  await work()
+  delay.disable()
+  return { p99: delay.percentile(99) / 1e6, max: delay.max / 1e6 }
+}

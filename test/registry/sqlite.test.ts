@@ -241,7 +241,7 @@ t.test('tables of a newer Reeve are left alone, and so is the database of anothe
     database.close()
     return file
   }
-  const refuses = async (file: string, error: object) => {
+  const refuses = async (file: string, error: { code: string; message: string }) => {
     const before = readFileSync(file)
     const registry = sqliteRegistry(file)
     await t.rejects(registry.open(), error)

@@ -20,8 +20,6 @@ export class Store implements Registry {
   readonly entries: Entry[] = []
   /** What was wrong with what came. */
   readonly wrong: string[] = []
-  /** Calls of `append` that have not settled, hung ones aside. */
-  appending = 0
   closed = false
   readonly #removed = new Set<string>()
   readonly #time: Time
@@ -40,7 +38,6 @@ export class Store implements Registry {
 
   append(batch: readonly Entry[]): Promise<void> {
     if (this.closed) this.wrong.push('a batch came after close()')
-    if (this.appending > 0 && this.mood === 'well') this.wrong.push('two batches at a time')
     if (isBroken('registry-lies') && this.#dice.chance(0.3)) return Promise.resolve()
     const mood = this.mood === 'moody' ? this.#dice.pick(MOODS) : this.mood
     switch (mood) {
@@ -100,11 +97,9 @@ export class Store implements Registry {
   }
 
   #later(mostMs: number, refusal: string | undefined, first: () => void = () => {}): Promise<void> {
-    this.appending += 1
     return new Promise((resolve, reject) => {
       this.#time.physical.setTimeout(() => {
         first()
-        this.appending -= 1
         this.#owner.deliver(() => (refusal === undefined ? resolve() : reject(new Error(`${refusal}, simulated`))))
       }, this.#dice.between(0, mostMs))
     })
