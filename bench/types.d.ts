@@ -88,6 +88,8 @@ export interface Crew {
   kill(count: number, again: boolean): Promise<Killed[]>
   /** SIGTERM to all that `start` started, SIGKILL when the grace is over. */
   stop(graceMs: number): Promise<Stopped>
+  /** Ends all that run. */
+  clear(): Promise<void>
   /** Ends all that is left, and lets go of everything. */
   close(): Promise<void>
 }

@@ -42,6 +42,7 @@ export function lifeEffects(options: EffectsOptions): LifeEffects {
         REEVE_REPORT: reportFile,
       },
       logFile: seat.logFile,
+      logLimits: plan.logLimits,
       reportFile,
       fifo: plan.stdin === 'open' ? inputOf(home, life) : null,
       rungs: plan.life.rungs,

@@ -1,5 +1,4 @@
 /** Everything of the world that a supervisor touches beside its clock, in one place, so that a world can be simulated. */
-import fs from 'node:fs'
 import path from 'node:path'
 import type { Clock } from './clock.ts'
 import { ReeveError } from './errors.ts'
@@ -7,7 +6,7 @@ import { Reports, type ReportsOptions } from './health/reports.ts'
 import type { Home } from './home.ts'
 import { identify, isAlive } from './process/identity.ts'
 import type { Launcher, LauncherOptions } from './process/launcher.ts'
-import { logLook, type ReadLogOptions, readLog } from './process/logs.ts'
+import { logLook, logSize, type ReadLogOptions, readLog } from './process/logs.ts'
 import { startLauncher } from './process/start-launcher.ts'
 
 import type { Backlog } from './registry/backlog.ts'
@@ -20,7 +19,7 @@ export interface Outside {
   startLauncher(options: LauncherOptions): Promise<Launcher>
   /** Where agents speak. */
   openReports(options: ReportsOptions): Pick<Reports, 'expect' | 'drain' | 'end' | 'close'>
-  /** Bytes in a log before a life begins; 0 when there is none. */
+  /** Where in its log a life begins: what was ever written to it, in bytes; 0 when there is none. */
   logSize(file: string): number
   logLook(file: string, clock: Clock): ReturnType<typeof logLook>
   readLog(file: string, options: ReadLogOptions): AsyncIterable<string>
@@ -49,7 +48,7 @@ function openSpill({ home, supervisorId, registry, trouble }: SpillOptions): Bac
 export const realOutside: Outside = {
   startLauncher,
   openReports: (options) => new Reports(options),
-  logSize: (file) => fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0,
+  logSize,
   logLook,
   readLog,
   openSpill,

@@ -4,6 +4,8 @@ import { customAlphabet } from 'nanoid'
 import type { LifePolicy } from '../machines/context.ts'
 import type { RestartPolicy } from '../machines/restart.ts'
 import type { HeartbeatPolicy } from './health/deadlines.ts'
+import type { LogLimits } from './process/log-rotation.ts'
+import { bytesOf, type Size } from './size.ts'
 import {
   type AgentDefaults,
   type AgentSpec,
@@ -33,6 +35,7 @@ export interface AgentPlan {
   readonly spawner: string | undefined
   readonly labels: Readonly<Record<string, string>> | undefined
   readonly stdin: 'closed' | 'open'
+  readonly logLimits: LogLimits
   readonly cleanup: readonly CleanupHook[]
   readonly cleanupTimeoutMs: number
   readonly detachOk: boolean
@@ -95,7 +98,7 @@ function laidOver({ layers, merged }: Base, spec: AgentSpec): Whole {
   return { ...merged, ...Object.fromEntries(own) } as Whole
 }
 
-type Whole = Required<Omit<AgentSpec, 'restart' | 'heartbeat' | 'ready'>> & {
+type Whole = Required<Omit<AgentSpec, 'restart' | 'heartbeat' | 'ready' | 'output'>> & {
   readonly restart: {
     readonly policy: RestartPolicy['type']
     readonly backoff: { [K in keyof typeof DEFAULTS.restart.backoff]: number }
@@ -105,6 +108,7 @@ type Whole = Required<Omit<AgentSpec, 'restart' | 'heartbeat' | 'ready'>> & {
     | false
     | (HeartbeatPolicy & { timeout: number; grace: number; maxWait: number; onStall: 'report' | 'terminate' })
   readonly ready: () => NonNullable<AgentSpec['ready']>
+  readonly output: { readonly maxSize: Size; readonly keep: number }
 }
 
 /**
@@ -173,6 +177,7 @@ export function planOf(given: AgentSpec, base: Base, cwd: string): AgentPlan {
     spawner: whole.spawner,
     labels: whole.labels,
     stdin: whole.stdin ?? 'closed',
+    logLimits: { maxBytes: bytesOf(whole.output.maxSize), keep: whole.output.keep },
     cleanup,
     cleanupTimeoutMs,
     detachOk: whole.detachOk ?? false,

@@ -5,10 +5,13 @@
 import os from 'node:os'
 import { z } from 'zod'
 import type { AgentRecord } from './registry/record.ts'
+import { size } from './size.ts'
 import { duration, NOT_BUILT, notBuilt, positive, shown } from './strict.ts'
 
 const MAX_TEXT = 256
 const MAX_RUNGS = 16
+const MAX_KEPT_LOGS = 100
+const KEPT_LOGS = `must be how many older files are kept: a whole number from 0 to ${MAX_KEPT_LOGS}`
 /** Control characters, C0 and C1. */
 export const CONTROL = /\p{Cc}/u
 const plainText = (max: number) =>
@@ -181,11 +184,14 @@ export const agentSpecSchema = z.strictObject({
   output: z
     .strictObject({
       stderr: z.literal('merged').optional(),
-      maxSize: notBuilt('Log rotation'),
-      keep: notBuilt('Log rotation'),
+      maxSize: size.optional(),
+      keep: z.number(KEPT_LOGS).int(KEPT_LOGS).min(0, KEPT_LOGS).max(MAX_KEPT_LOGS, KEPT_LOGS).optional(),
     })
     .optional()
-    .meta({ description: 'stdout and stderr go straight to the log file' }),
+    .meta({
+      description:
+        'stdout and stderr go straight to the log file. It is rotated at `maxSize` (bytes, or text like `"10mb"`), without losing a line; `keep` older files stay beside it (`.1`, `.2` …)',
+    }),
   cleanup: z.array(cleanupHook).max(100).optional().meta({
     description:
       'functions, run one after another in `reaping` with the record; a failing one is `cleanup_failed` and stops no other',
@@ -242,7 +248,7 @@ export const DEFAULTS = freeze({
   exitCodes: [0],
   noRetry: [],
   stdin: 'closed',
-  output: { stderr: 'merged' },
+  output: { maxSize: '10mb', keep: 3, stderr: 'merged' },
   cleanup: [],
   cleanupTimeout: '30s',
   onSupervisorDeath: 'end',

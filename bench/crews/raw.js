@@ -68,6 +68,7 @@ export async function openCrew() {
         victims[i % victims.length] = next
         await once(next, 'spawn')
       }
+      await this.clear()
       return killed
     },
 
@@ -104,10 +105,14 @@ export async function openCrew() {
       }
     },
 
-    async close() {
+    async clear() {
       const gone = [...children].map((child) => once(child, 'exit'))
       killAll([...children].map(pidOf))
       await Promise.all(gone)
+    },
+
+    async close() {
+      await this.clear()
     },
   }
 }

@@ -78,12 +78,13 @@ export async function openCrew() {
         if (victim === undefined) throw new Error('there is nobody to kill')
         const { pid: former, incarnation } = victim
         const exit = told(victim, () => reeve.list({ name: victim.name }).every((record) => !record.alive))
-        const back = told(victim, (entry) => entry.to === 'running' && entry.incarnation > incarnation)
+        const back = again && told(victim, ({ to, incarnation: of }) => to === 'running' && of > incarnation)
         const began = moment()
         process.kill(former ?? 0, 'SIGKILL')
         const knownMs = (await exit) - began
-        killed.push({ knownMs, backMs: again ? (await back) - began : knownMs })
+        killed.push({ knownMs, backMs: back ? (await back) - began : knownMs })
       }
+      await this.clear()
       return killed
     },
 
@@ -125,10 +126,14 @@ export async function openCrew() {
       }
     },
 
+    async clear() {
+      await reeve.kill({ all: true })
+      agents = []
+    },
+
     async close() {
       try {
-        await Promise.allSettled(reeve.list().map(({ id }) => reeve.kill(id)))
-        agents = []
+        await this.clear()
       } finally {
         await reeve.stop({ timeout: '5s' })
         rmSync(dir, { recursive: true, force: true })

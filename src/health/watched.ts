@@ -102,10 +102,17 @@ export class Watched implements Planned {
     this.#seen = seen
   }
 
-  /** Takes what was seen at the deadline. CPU time since the look before is a sign of life now. */
+  /**
+   * Takes what was seen at the deadline. CPU time since the look before is a sign of life now; without a look before
+   * (a starved machine, a slow launcher) nothing can be said of it, and it gets half a timeout more.
+   */
   judgeBy(seen: Seen): void {
     this.#stampGrowth(seen)
-    if (this.policy.sources.includes('cpu') && worked(this.#seen, seen)) this.beatMs = seen.atMs
+    if (this.policy.sources.includes('cpu')) {
+      if (this.#seen === undefined && seen.look.cpuMs !== undefined)
+        this.giveBack(this.policy.timeoutMs / 2, seen.atMs)
+      else if (worked(this.#seen, seen)) this.beatMs = seen.atMs
+    }
     this.#before = this.#seen
     this.#seen = seen
   }

@@ -8,6 +8,7 @@
 import type { Rung } from '../../machines/escalation.ts'
 import type { LifeAddress, LifeAnswer, ProcessIdentity } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
+import type { LogLimits } from './log-rotation.ts'
 
 /** What it takes to start one life, and to end it when nobody is left to ask. */
 export interface LaunchOrder extends LifeAddress {
@@ -19,6 +20,7 @@ export interface LaunchOrder extends LifeAddress {
   readonly env: Readonly<Record<string, string | null>>
   /** stdout and stderr are appended to it (0600). */
   readonly logFile: string
+  readonly logLimits: LogLimits
   /** The empty file to make (0600), in which it may speak of itself; `null`: none. */
   readonly reportFile: string | null
   /** The FIFO to make (0600) and to give it as stdin; `null`: `/dev/null`. */
@@ -30,10 +32,18 @@ export interface LaunchOrder extends LifeAddress {
   readonly detachOk: boolean
 }
 
-/** The part of an order that outlasts the fork: what it takes to find a tree and to end it. */
+/** The part of an order that outlasts the fork: what it takes to find a tree, to end it, and to rotate its log. */
 export type LifeTerms = Pick<
   LaunchOrder,
-  'agentId' | 'incarnation' | 'marker' | 'fifo' | 'rungs' | 'killWaitMs' | 'detachOk'
+  | 'agentId'
+  | 'incarnation'
+  | 'marker'
+  | 'logFile'
+  | 'logLimits'
+  | 'fifo'
+  | 'rungs'
+  | 'killWaitMs'
+  | 'detachOk'
 >
 
 /** What a launcher tells, in the order in which it happened. */

@@ -16,7 +16,7 @@ import { type Environment, fork, prepare, scrubbed, unprepare } from './launch.t
 import { failed } from './launch-errors.ts'
 import type { LauncherEvents, LaunchOrder, LifeTerms, SweepOptions, TreeUsage } from './launcher.ts'
 import { Life } from './life.ts'
-
+import { LogKeeper } from './log-keeper.ts'
 import { addressOf } from './protocol.ts'
 import { Reaper } from './reaper.ts'
 import type { Spared } from './spared.ts'
@@ -44,6 +44,7 @@ export class Lives {
   readonly #events: LauncherEvents
   readonly #reaper: Reaper
   readonly #watch: Watch
+  readonly #logs: LogKeeper
   #closing = false
 
   constructor({ baseEnv, spared, clock, events }: LivesOptions) {
@@ -52,6 +53,7 @@ export class Lives {
     this.#clock = clock
     this.#events = events
     this.#watch = new Watch(clock, (life) => this.#exited(life, NOTHING_SEEN))
+    this.#logs = new LogKeeper({ clock, warning: events.warning.bind(events) })
     this.#reaper = new Reaper({ spared, clock, watch: this.#watch, warning: events.warning.bind(events) })
   }
 
@@ -134,6 +136,7 @@ export class Lives {
   async endAll(): Promise<number[]> {
     this.#closing = true
     const escaped = await Promise.all([...this.#lives.values()].map((life) => this.#end(life)))
+    await this.#logs.close()
     return escaped.flat()
   }
 
@@ -160,15 +163,19 @@ export class Lives {
     }
     const life = new Life(terms, this.#spared)
     this.#lives.set(key, life)
+    this.#logs.watch(key, terms.logFile, terms.logLimits)
     return life
   }
 
   #forget(life: Life): void {
-    this.#lives.delete(lifeKey(life.address))
+    const key = lifeKey(life.address)
+    this.#lives.delete(key)
+    this.#logs.forget(key, life.terms.logFile)
   }
 
   async #launch(life: Life, order: LaunchOrder): Promise<void> {
     try {
+      await this.#logs.startOver(order.logFile)
       const wrong = await prepare(order)
       if (life.phase !== 'launching' || wrong !== undefined) {
         unprepare(order)

@@ -32,7 +32,7 @@ export const punchBy =
         program,
         ['--punch-hole', '--offset', '0', '--length', String(length), '/proc/self/fd/3'],
         {
-          env: { ...process.env, LC_ALL: 'C' },
+          env: { PATH: process.env.PATH, LC_ALL: 'C' },
           stdio: ['ignore', 'ignore', 'pipe', fd],
         },
       )

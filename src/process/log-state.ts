@@ -92,7 +92,8 @@ export function writeStateNow(log: string, state: LogState): Stamp {
   return stamp
 }
 
-const textOf = (state: LogState | OpenState): string => `${JSON.stringify(state)}\n`
+/** How a state is written. */
+export const textOf = (state: LogState | OpenState): string => `${JSON.stringify(state)}\n`
 
 /** What there is of a log at this moment. */
 export function viewLog(log: string): LogView {
@@ -140,32 +141,28 @@ const isOffset = (value: unknown): value is number => Number.isSafeInteger(value
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null
 const isIdentity = (value: unknown): boolean =>
-  isObject(value) && typeof value['ino'] === 'number' && typeof value['birth'] === 'number'
+  isObject(value) && typeof value.ino === 'number' && typeof value.birth === 'number'
 const isPart = (part: unknown): boolean =>
-  isIdentity(part) &&
-  isObject(part) &&
-  isOffset(part['from']) &&
-  isOffset(part['to']) &&
-  part['from'] < part['to']
+  isIdentity(part) && isObject(part) && isOffset(part.from) && isOffset(part.to) && part.from < part.to
 
 const isState = (value: unknown): value is LogState =>
   isObject(value) &&
-  isIdentity(value['log']) &&
-  isOffset(value['base']) &&
-  isOffset(value['live']) &&
-  value['base'] <= value['live'] &&
-  Array.isArray(value['kept']) &&
-  value['kept'].every(isPart)
+  isIdentity(value.log) &&
+  isOffset(value.base) &&
+  isOffset(value.live) &&
+  value.base <= value.live &&
+  Array.isArray(value.kept) &&
+  value.kept.every(isPart)
 
 const isOpen = (value: unknown): value is OpenState => {
-  if (!isObject(value) || 'live' in value || !Array.isArray(value['kept'])) return false
-  const [newest, ...older] = value['kept'] as unknown[]
+  if (!isObject(value) || 'live' in value || !Array.isArray(value.kept)) return false
+  const [newest, ...older] = value.kept as unknown[]
   return (
-    isIdentity(value['log']) &&
-    isOffset(value['base']) &&
+    isIdentity(value.log) &&
+    isOffset(value.base) &&
     isIdentity(newest) &&
     isObject(newest) &&
-    isOffset(newest['from']) &&
+    isOffset(newest.from) &&
     older.every(isPart)
   )
 }

@@ -1,23 +1,40 @@
 /**
- * Reading a log while others append to it, line by line, at the pace of whoever reads: nothing is read ahead of the
- * consumer but one chunk of 64 KiB, and never on the event loop.
+ * Reading a log while others append to it and a launcher rotates it, line by line, at the pace of whoever reads:
+ * nothing is read ahead of the consumer but one chunk of 64 KiB, and never on the event loop.
  */
-import { type FSWatcher, type Stats, watch } from 'node:fs'
+import { type FSWatcher, type Stats, statSync, watch } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
-import { StringDecoder } from 'node:string_decoder'
 import { type Clock, realClock, type Timer } from '../clock.ts'
 import { errnoOf } from '../errors.ts'
+import { LineSplitter } from './log-lines.ts'
+import {
+  type FileIdentity,
+  identityOf,
+  isSame,
+  type KeptPart,
+  keptFile,
+  type LogView,
+  readState,
+  type Stamp,
+  stampOf,
+  viewLog,
+  viewOf,
+} from './log-state.ts'
 
 const CHUNK_BYTES = 64 * 1024
 /** What the watch misses is found this much later. */
 const POLL_MS = 200
-/** A longer line is given in pieces of this many characters. */
-const PIECE_CHARACTERS = 64 * 1024
+/** Files move while they are looked for; so often in a row only when something is wrong. */
+const LOOKS = 20
+/** Numbers that someone's removing of older files may have left free. */
+const GAPS = 10
 
 export interface ReadLogOptions {
   /**
-   * Where to begin: a byte offset, `'start'`, or `'end'` (what is written from now on). Default `'start'`. Lines of a
-   * raw file bear no time: whoever wants "since" remembers a `logSize`. An offset within a line gives the rest of it.
+   * Where to begin: an offset in the stream of everything that was ever written to it, in bytes; `'start'`, the oldest
+   * that is kept; or `'end'` (what is written from now on). Default `'start'`. Rotation changes no offset; one that is
+   * older than all that is kept means `'start'`. Lines of a raw file bear no time: whoever wants "since" remembers a
+   * `logSize`. An offset within a line gives the rest of it.
    */
   readonly from?: number | 'start' | 'end'
   /** Goes on at the end, waiting for more. Default: ends there. */
@@ -32,8 +49,10 @@ export interface ReadLogOptions {
 
 /**
  * The lines of a log, without their newlines; the last one also when it has none. A line longer than 64 Ki characters
- * comes in pieces. UTF-8; what is not becomes U+FFFD. NULs where a hole was punched are left out. A file that is not
- * there yet is empty, or waited for when following; one that was truncated or replaced is read from its start.
+ * comes in pieces. UTF-8; what is not becomes U+FFFD. The older files that rotation left (`.3`, `.2`, `.1`) come first,
+ * then the log from its first live offset on; a rotation meanwhile is not noticed, unless the reader is further behind
+ * than all that is kept: then it goes on with the oldest line that is. A file that is not there yet is empty, or waited
+ * for when following; one that someone truncated or replaced is read from its start.
  *
  * While a line is awaited and none is there, the wait holds the event loop: whoever follows wants to see the end.
  * Between two lines nothing is held. Leave by `break`, `return()` or the signal: descriptor and watch go at once.
@@ -42,10 +61,8 @@ export function readLog(file: string, options: ReadLogOptions = {}): AsyncIterab
   return { [Symbol.asyncIterator]: () => new LogReader(file, options) }
 }
 
-/** Bytes in a log; 0 when there is none. */
-export async function logSize(file: string): Promise<number> {
-  return (await logLook(file)).size
-}
+/** Bytes that were ever written to a log: the offset at which it goes on. 0 when there is none. */
+export const logSize = (file: string): number => viewLog(file).end
 
 /** What a log shows from outside. `ageMs`: since its last change by the wall clock; `undefined` when there is none. */
 export async function logLook(
@@ -55,7 +72,19 @@ export async function logLook(
   const found = await statOf(file)
   return found === undefined
     ? { size: 0, ageMs: undefined }
-    : { size: found.size, ageMs: clock.wallNow() - found.mtimeMs }
+    : { size: viewOf(readState(file).state, found).end, ageMs: clock.wallNow() - found.mtimeMs }
+}
+
+/** A file with a part of the stream in it. */
+interface Place {
+  readonly handle: FileHandle
+  readonly identity: FileIdentity
+  /** Offset of its first byte. */
+  readonly base: number
+  /** Where it ends; `undefined`: it is the log itself. */
+  readonly to: number | undefined
+  /** What was said of the log when it was last looked at. */
+  stamp: Stamp
 }
 
 class LogReader implements AsyncIterableIterator<string> {
@@ -63,16 +92,20 @@ class LogReader implements AsyncIterableIterator<string> {
   readonly #options: ReadLogOptions
   readonly #clock: Clock
   readonly #splitter = new LineSplitter()
-  #handle: FileHandle | undefined
+  #place: Place | undefined
+  /** Of the log, when it was last read from. */
+  #base: number | undefined
   #watcher: FSWatcher | undefined
   #timer: Timer | undefined
   /** Ends the wait for more. */
   #wake: (() => void) | undefined
   /** The watch told of a change since the last read began. */
   #changed = false
-  /** `undefined`: the end of the file as it is when it is opened. */
-  #position: number | undefined
+  /** The offset that is read next; or where to begin; or, in a log that begins anew, its live part. */
+  #position: number | 'start' | 'end' | 'live'
   #over = false
+  /** Parts that someone took away, by their beginning. */
+  readonly #missing = new Set<number>()
   /** Calls of `next()` follow one another, whether their caller waits for them or not. */
   #last: Promise<unknown> = Promise.resolve()
 
@@ -80,8 +113,7 @@ class LogReader implements AsyncIterableIterator<string> {
     this.#file = file
     this.#options = options
     this.#clock = options.clock ?? realClock
-    const from = options.from ?? 'start'
-    this.#position = from === 'end' ? undefined : from === 'start' ? 0 : from
+    this.#position = options.from ?? 'start'
     if (options.signal?.aborted) this.#over = true
     else options.signal?.addEventListener('abort', this.#abort, { once: true })
   }
@@ -134,45 +166,108 @@ class LogReader implements AsyncIterableIterator<string> {
 
   /** Reads a chunk; false when there is no more for now. */
   async #read(): Promise<boolean> {
-    this.#handle ??= await this.#open()
-    if (this.#handle === undefined || this.#over) return false
-    this.#position ??= (await this.#handle.stat()).size
-    const { bytesRead, buffer } = await this.#handle.read(
-      Buffer.allocUnsafe(CHUNK_BYTES),
-      0,
-      CHUNK_BYTES,
-      this.#position,
-    )
-    this.#position += bytesRead
-    this.#splitter.push(buffer.subarray(0, bytesRead))
-    return bytesRead > 0 || (await this.#turnedOver(this.#handle, this.#position))
+    this.#place ??= await this.#find()
+    const place = this.#place
+    const position = this.#position
+    if (place === undefined || typeof position === 'string' || this.#over) return false
+    const most = Math.min(CHUNK_BYTES, (place.to ?? Number.POSITIVE_INFINITY) - position)
+    const chunk = Buffer.allocUnsafe(most)
+    const { bytesRead } = await place.handle.read(chunk, 0, most, position - place.base)
+    if (place.to !== undefined) {
+      // Shorter than it was said to be: someone truncated it.
+      this.#position = bytesRead === 0 ? place.to : position + bytesRead
+      this.#splitter.push(chunk.subarray(0, bytesRead))
+      if (this.#position === place.to) await this.#release()
+      return true
+    }
+    if (!this.#isLive(place, position)) {
+      await this.#release()
+      return true
+    }
+    this.#position = position + bytesRead
+    this.#splitter.push(chunk.subarray(0, bytesRead))
+    return bytesRead > 0 || (await this.#turnedOver(place, position))
+  }
+
+  /**
+   * After a read from the log: was that still live at this position? What is rotated is said to be before it becomes a
+   * hole, so that what was read is good when nothing was said.
+   */
+  #isLive(place: Place, position: number): boolean {
+    if (stampOf(this.#file) === place.stamp) return true
+    const view = viewLog(this.#file)
+    // Another log is there: nobody rotates this one any more.
+    const isGood = !isSame(view.log, place.identity) || (view.base === place.base && view.live <= position)
+    if (isGood) place.stamp = view.stamp
+    return isGood
   }
 
   /** At its end: is it shorter than what was read, or is another file there now? Then from the start. */
-  async #turnedOver(handle: FileHandle, position: number): Promise<boolean> {
-    const held = await handle.stat()
+  async #turnedOver(place: Place, position: number): Promise<boolean> {
+    const held = await place.handle.stat()
     const there = await statOf(this.#file)
-    const replaced = there !== undefined && (there.ino !== held.ino || there.dev !== held.dev)
-    if (!replaced && held.size >= position) return false
-    this.#splitter.restart()
-    this.#position = 0
-    if (replaced) {
-      this.#unwatch()
-      this.#handle = undefined
-      await handle.close()
+    const replaced = there !== undefined && !isSame(identityOf(there), place.identity)
+    if (!replaced && place.base + held.size >= position) return false
+    // In one that a launcher truncated, the stream goes on where it was.
+    if (replaced || viewLog(this.#file).base === place.base) {
+      this.#splitter.restart()
+      this.#position = 'live'
     }
+    if (replaced) this.#unwatch()
+    await this.#release()
     return true
   }
 
-  async #open(): Promise<FileHandle | undefined> {
-    try {
-      return await open(this.#file, 'r')
-    } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') throw error
-      // All of what will be written there is new.
-      this.#position ??= 0
-      return undefined
+  /** The file that holds what is read next; `undefined` when there is none yet. */
+  async #find(): Promise<Place | undefined> {
+    for (let look = 0; look < LOOKS; look++) {
+      const view = viewLog(this.#file)
+      const position = this.#from(view)
+      const part = view.kept.findLast(({ from, to }) => to > position && !this.#missing.has(from))
+      const place = part === undefined ? await this.#openLog(view) : await this.#openPart(view, part)
+      if (place === undefined && part === undefined) {
+        if (isThere(this.#file)) continue
+        // All of what will be written there is new.
+        this.#position = position
+        return undefined
+      }
+      if (place === undefined) {
+        // Something was rotated meanwhile, or someone took it away.
+        if (part !== undefined && stampOf(this.#file) === view.stamp) this.#missing.add(part.from)
+        continue
+      }
+      const begin = Math.max(position, part?.from ?? view.live)
+      // What was between is not kept: half a line is not joined with what follows.
+      if (begin !== this.#position) this.#splitter.restart()
+      this.#position = begin
+      if (part === undefined) this.#base = view.base
+      return place
     }
+    throw new Error(`the log ${this.#file} changes faster than it can be opened`)
+  }
+  #from(view: LogView): number {
+    const position = this.#position
+    if (position === 'start') return view.kept.at(-1)?.from ?? view.live
+    if (position === 'end') return view.end
+    if (position === 'live') return view.live
+    // It saw the very last bytes before a truncation, which were lost: nobody else has them.
+    const sawLost = this.#base !== undefined && this.#base !== view.base && position > view.base
+    return sawLost ? view.base : position
+  }
+
+  async #openLog({ log, base, stamp }: LogView): Promise<Place | undefined> {
+    const handle = await openAs(this.#file, log)
+    return handle && { handle, identity: log, base, to: undefined, stamp }
+  }
+
+  /** An older file, which may be moved to a higher number at any moment. */
+  async #openPart({ kept, stamp }: LogView, part: KeptPart): Promise<Place | undefined> {
+    const numbers = [kept.indexOf(part) + 1, ...Array.from({ length: kept.length + GAPS }, (_, i) => i)]
+    for (const number of numbers) {
+      const handle = await openAs(keptFile(this.#file, number), part)
+      if (handle !== undefined) return { handle, identity: part, base: part.from, to: part.to, stamp }
+    }
+    return undefined
   }
 
   /** Waits for a change, for the poll, or for the end. */
@@ -220,83 +315,31 @@ class LogReader implements AsyncIterableIterator<string> {
   }
 
   async #release(): Promise<void> {
-    const handle = this.#handle
-    this.#handle = undefined
-    await handle?.close()
+    const place = this.#place
+    this.#place = undefined
+    await place?.handle.close()
   }
-}
-
-/** Bytes to lines: across chunks, across characters, bounded. */
-class LineSplitter {
-  #decoder = new StringDecoder('utf8')
-  #rest = ''
-  #lines: string[] = []
-  #next = 0
-
-  push(bytes: Buffer): void {
-    const text = this.#decoder.write(withoutHole(bytes, this.#rest === ''))
-    const lines = text.split('\n')
-    lines[0] = this.#rest + lines[0]
-    this.#rest = this.#cut(lines.pop() ?? '', this.#lines)
-    for (const line of lines) {
-      const last = this.#cut(line, this.#lines)
-      this.#lines.push(last.endsWith('\r') ? last.slice(0, -1) : last)
-    }
-  }
-
-  /** The next line, in order. */
-  shift(): string | undefined {
-    const line = this.#lines[this.#next]
-    if (line === undefined) return undefined
-    this.#next += 1
-    if (this.#next === this.#lines.length) {
-      this.#lines = []
-      this.#next = 0
-    }
-    return line
-  }
-
-  /** What came after the last newline, once nothing follows; `undefined` when nothing did. */
-  end(): string | undefined {
-    const rest = this.#rest + this.#decoder.end()
-    this.#rest = ''
-    return rest === '' ? undefined : rest
-  }
-
-  /** Another beginning: half a line of before is given as it is. */
-  restart(): void {
-    const rest = this.end()
-    if (rest !== undefined) this.#lines.push(rest)
-    this.#decoder = new StringDecoder('utf8')
-  }
-
-  #cut(text: string, pieces: string[]): string {
-    let rest = text
-    while (rest.length > PIECE_CHARACTERS) {
-      const last = rest.charCodeAt(PIECE_CHARACTERS - 1)
-      // Not between the halves of a character.
-      const length = last >= 0xd800 && last <= 0xdbff ? PIECE_CHARACTERS - 1 : PIECE_CHARACTERS
-      pieces.push(rest.slice(0, length))
-      rest = rest.slice(length)
-    }
-    return rest
-  }
-}
-
-const NOTHING = Buffer.alloc(0)
-const HOLE = Buffer.alloc(CHUNK_BYTES)
-
-/** A punched hole reads as NULs: a whole chunk of them, or those at the beginning of a line. */
-function withoutHole(bytes: Buffer, lineBegins: boolean): Buffer {
-  if (bytes[0] !== 0) return bytes
-  if (bytes.equals(HOLE.subarray(0, bytes.length))) return NOTHING
-  return lineBegins ? bytes.subarray(bytes.findIndex((byte) => byte !== 0)) : bytes
 }
 
 /** A real timer that was unreferenced holds the loop again; a stepped one never does. */
 function holdLoop(timer: Timer): void {
   if (timer instanceof Object && 'ref' in timer && typeof timer.ref === 'function') timer.ref()
 }
+
+/** Opens a file if it is this one. */
+async function openAs(path: string, identity: FileIdentity): Promise<FileHandle | undefined> {
+  let handle: FileHandle | undefined
+  try {
+    handle = await open(path, 'r')
+    if (isSame(identityOf(await handle.stat()), identity)) return handle
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  }
+  await handle?.close()
+  return undefined
+}
+
+const isThere = (file: string): boolean => statSync(file, { throwIfNoEntry: false }) !== undefined
 
 async function statOf(file: string): Promise<Stats | undefined> {
   try {

@@ -54,8 +54,8 @@ export const addressOf = ({ agentId, incarnation }: LifeAddress): LifeAddress =>
 
 /** An order without what only the fork needs: no environment is kept for longer. */
 export function termsOf(order: LifeTerms): LifeTerms {
-  const { agentId, incarnation, marker, fifo, rungs, killWaitMs, detachOk } = order
-  return { agentId, incarnation, marker, fifo, rungs, killWaitMs, detachOk }
+  const { agentId, incarnation, marker, logFile, logLimits, fifo, rungs, killWaitMs, detachOk } = order
+  return { agentId, incarnation, marker, logFile, logLimits, fifo, rungs, killWaitMs, detachOk }
 }
 
 /** Cuts a stream of text into lines. One that is too long is dropped, and told; the next one counts again. */

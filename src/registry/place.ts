@@ -28,6 +28,8 @@ export function placeOf(given: unknown, what: string): string {
 export function preparePlace(file: string): void {
   const folder = path.dirname(file)
   try {
+    // Asked first: a recursive mkdir says ENOENT where nothing may be written.
+    fs.accessSync(standing(folder), fs.constants.W_OK)
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
     const stat = fs.statSync(file, { throwIfNoEntry: false })
     if (stat?.isDirectory()) throw Object.assign(new Error('it is a folder'), { code: 'EISDIR' })
@@ -39,10 +41,14 @@ export function preparePlace(file: string): void {
   }
 }
 
+/** The folder itself, or the nearest one above it that is there. */
+const standing = (folder: string): string => (fs.existsSync(folder) ? folder : standing(path.dirname(folder)))
+
 const WAY_OUT: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full. Free some space; nothing was lost, and it is tried again.',
   EDQUOT: 'your quota of this disk is used up. Free some space; it is tried again.',
   EFBIG: 'the file may not grow further (ulimit -f). Raise the limit; it is tried again.',
+  EIO: 'the disk failed to read or write it, or it may not grow further (ulimit -f). See to it; it is tried again.',
   EROFS: 'it is on a read-only file system. Mount it writable, or give another path.',
   EACCES: 'you may not write it, or its folder. Change the mode or the owner, or give another path.',
   EPERM: 'you may not write it, or its folder. Change the mode or the owner, or give another path.',

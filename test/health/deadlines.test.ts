@@ -320,8 +320,8 @@ for (const stepMs of [HOUR, -HOUR])
     t.ok((told[0]?.atMs ?? 0) <= 4000)
   })
 
-t.test('CPU counts from 1 % of the time and 100 ms on', async (t) => {
-  const used: Record<string, number> = { busy: 600, spare: 90, slow: 400 }
+t.test('CPU counts from 1 % of the time and 30 ms on', async (t) => {
+  const used: Record<string, number> = { busy: 600, spare: 20, slow: 400 }
   const { deadlines, told, go } = setUp(async (lives, clock) =>
     lives.map((one) => ({
       life: one,
@@ -337,12 +337,32 @@ t.test('CPU counts from 1 % of the time and 100 ms on', async (t) => {
   await go(4000)
   t.match(told, [
     { who: 'deaf.1', atMs: 2000 },
-    { who: 'spare.1', atMs: 2000, evidence: { cpuMs: 90 } },
+    { who: 'spare.1', atMs: 2000, evidence: { cpuMs: 20 } },
     { who: 'busy.1', atMs: 4000, evidence: { cpuMs: 0 } },
   ])
   await go(96_000, 1000)
   t.match(told[3], { who: 'slow.1', atMs: 100_000, evidence: { cpuMs: 400 } })
 })
+
+t.test(
+  'without a look before it, CPU cannot be judged at the deadline: it gets half a timeout more, once',
+  async (t) => {
+    const { deadlines, told, go } = setUp(async (lives, clock) =>
+      clock.now() < 2000
+        ? []
+        : lives.map((one) => ({
+            life: one,
+            cpuMs: one.agentId === 'busy' ? clock.now() : 5,
+            processes: 1,
+          })),
+    )
+    deadlines.watch({ agentId: 'busy', incarnation: 1 }, policy())
+    deadlines.watch({ agentId: 'idle', incarnation: 1 }, policy())
+    await go(6000)
+    t.match(told, [{ what: 'stalled', who: 'idle.1', atMs: 3000 }])
+    t.equal(told.length, 1)
+  },
+)
 
 t.test('what is not a source is evidence only', async (t) => {
   const { deadlines, told, go } = setUp(async (_, clock) => [

@@ -105,6 +105,7 @@ export class Rig {
       cwd: this.home,
       env: {},
       logFile: join(this.home, `${agentId}.log`),
+      logLimits: { maxBytes: 10 * 1024 * 1024, keep: 3 },
       reportFile: null,
       fifo: null,
       rungs: [{ signal: 'SIGTERM', waitMs: 200 }],

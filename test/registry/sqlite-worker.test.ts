@@ -1,12 +1,12 @@
 /** The thread behind the registry: the loop stays free, a thread that dies is replaced, and nothing grows. */
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { WorkerLink } from '../../src/registry/sqlite/link.ts'
 import { sqliteRegistry } from '../../src/registry/sqlite.ts'
-import { batchesOf, Writer } from '../../src/testing.ts'
+import { Writer } from '../../src/testing.ts'
 import { temporaryFolder } from '../contract/place.ts'
 
 const here = (name: string) => JSON.stringify(new URL(name, import.meta.url).href)
@@ -58,34 +58,33 @@ t.test('an open registry holds no process; one that is being asked does', async 
   t.same([stdout, stderr], ['taken\n', ''])
 })
 
-t.test('50,000 entries in batches of 500: the loop goes on', async (t) => {
+t.test('50,000 entries in batches of 500: an append costs the loop less than 5 ms', async (t) => {
   const registry = sqliteRegistry(join(temporaryFolder(t), 'agents.db'))
   await registry.open()
   const writer = new Writer()
   await registry.append(writer.start('a'))
-  const batches = batchesOf(writer.notes('a', 50_000), 500)
-  const idle = await delayOf(() => new Promise((resolve) => setTimeout(resolve, 300)))
-  const sinceMs = performance.now()
-  const busy = await delayOf(async () => {
-    for (const batch of batches) await registry.append(batch)
-  })
-  const rate = Math.round(50_000_000 / (performance.now() - sinceMs))
-  const told = ({ p99, max }: Delay) => `p99 ${p99.toFixed(1)} ms, max ${max.toFixed(1)} ms`
-  t.comment(`${rate} entries/s; loop delay ${told(busy)}; with nothing to do ${told(idle)}`)
-  t.ok(busy.p99 < Math.max(5, 3 * idle.p99), `99 times of 100 the loop was late by ${told(busy)} at most`)
+  const costs: number[] = []
+  let tookMs = 0
+  for (let i = 0; i < 100; i += 1) {
+    const batch = writer.notes('a', 500)
+    const [sinceMs, sinceCpuMs] = [performance.now(), loopCpuMs()]
+    await registry.append(batch)
+    tookMs += performance.now() - sinceMs
+    costs.push(loopCpuMs() - sinceCpuMs)
+  }
+  costs.sort((a, b) => a - b)
+  const [p50 = 0, p99 = 0] = [costs[50], costs[98]]
+  const rate = Math.round(50_000_000 / tookMs)
+  t.comment(
+    `${rate} entries/s; CPU of the loop per append: p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms`,
+  )
+  t.ok(p99 < 5, `${p99} ms`)
   await registry.close?.()
 })
 
-interface Delay {
-  readonly p99: number
-  readonly max: number
-}
-
-/** By how much, in milliseconds, the loop was late meanwhile. A shared machine is late by itself. */
-async function delayOf(work: () => Promise<unknown>): Promise<Delay> {
-  const delay = monitorEventLoopDelay({ resolution: 1 })
-  delay.enable()
-  await work()
-  delay.disable()
-  return { p99: delay.percentile(99) / 1e6, max: delay.max / 1e6 }
-}
+/**
+ * CPU time that the thread of the event loop has used, in milliseconds, as the kernel counts it: on a shared machine the
+ * loop is late by itself, whoever appends.
+ */
+const loopCpuMs = (): number =>
+  Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6

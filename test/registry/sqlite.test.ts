@@ -1,15 +1,18 @@
 /** The tables as anyone reads them, with an SQLite of their own. */
+import { execFile } from 'node:child_process'
 import { chmodSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import type { Entry } from '../../machines/events.ts'
 import { SteppingClock } from '../../src/clock.ts'
 import { loadSqlite } from '../../src/registry/sqlite/api.ts'
 import { type SqliteRegistryOptions, sqliteRegistry } from '../../src/registry/sqlite.ts'
-import { Writer } from '../../src/testing.ts'
+import { batchesOf, Writer } from '../../src/testing.ts'
 import { temporaryFolder } from '../contract/place.ts'
 
 const { DatabaseSync } = await loadSqlite()
+const here = (name: string) => JSON.stringify(new URL(name, import.meta.url).href)
 
 /** A registry, and what a program that knows nothing of it reads from its file. */
 async function readable(t: Test, options: SqliteRegistryOptions = { retention: false }) {
@@ -268,4 +271,51 @@ t.test('a path or a retention that is none is refused at once', async (t) => {
       code: 'invalid_spec',
       field: 'retention.ended',
     })
+})
+
+t.test(
+  'entries that come late, numbers after theirs being there: the log has them in their place, no record goes back',
+  async (t) => {
+    const { registry } = await readable(t)
+    const writer = new Writer()
+    const [first = [], lost = [], later = []] = batchesOf(writer.killed('a'), 3)
+    const unseen = writer.killed('b')
+    const last = writer.start('c')
+    for (const batch of [first, later, last]) await registry.append(batch)
+    const record = await registry.records({ id: 'a' })
+    for (const batch of [lost, unseen]) await registry.append(batch)
+    t.same(await registry.history('a'), [...first, ...lost, ...later])
+    t.same(await registry.records({ id: 'a' }), record)
+    t.match(
+      await registry.records({ id: 'b' }),
+      [{ state: 'killed' }],
+      'an agent nobody had heard of is taken whole',
+    )
+  },
+)
+
+t.test('four processes make the same new database at once, and write to it', async (t) => {
+  const file = join(temporaryFolder(t), 'agents.db')
+  const program = (name: string) => `
+    const { sqliteRegistry } = await import(${here('../../src/registry/sqlite.js')})
+    const { Writer, batchesOf } = await import(${here('../../src/testing.js')})
+    const registry = sqliteRegistry(${JSON.stringify(file)})
+    await registry.open()
+    const writer = new Writer('${name}')
+    const entries = [...writer.start('${name}'), ...writer.notes('${name}', 2_000)]
+    for (const batch of batchesOf(entries, 100)) await registry.append(batch)
+    await registry.close()`
+  const names = ['one', 'two', 'three', 'four']
+  await Promise.all(
+    names.map((name) =>
+      promisify(execFile)(process.execPath, ['--input-type=module', '-e', program(name)], {
+        env: { ...process.env, NODE_OPTIONS: '' },
+      }),
+    ),
+  )
+  const registry = sqliteRegistry(file)
+  await registry.open()
+  t.equal((await registry.records()).length, 4)
+  for (const name of names) t.equal((await registry.history(name)).length, 2_003)
+  await registry.close?.()
 })

@@ -16,7 +16,7 @@ const FILES: Readonly<Record<string, string>> = {
   'machines/effects.js': 'faulty/effects.js',
   'machines/children.js': 'faulty/children.js',
   'src/ending.js': 'faulty/ending.js',
-  'src/runtime.js': 'faulty/runtime.js',
+  'src/roster.js': 'faulty/roster.js',
   'src/deferred.js': 'faulty/deferred.js',
   'src/listeners.js': 'faulty/listeners.js',
   'src/health/agenda.js': 'faulty/agenda.js',
@@ -31,6 +31,7 @@ const FILES: Readonly<Record<string, string>> = {
 const ALONE: Readonly<Record<string, string>> = {
   'src/process/connection.js node:net': 'net.js',
   'src/process/connection.js node:fs/promises': 'fs-promises.js',
+  'src/queries.js node:fs/promises': 'fs-promises.js',
   'src/process/hosted-supervisor.js ../clock.js': 'launcher-clock.js',
 }
 

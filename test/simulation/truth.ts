@@ -4,6 +4,12 @@ import type { LaunchOrder } from '../../src/process/launcher.ts'
 import type { Request } from '../../src/process/protocol.ts'
 import type { SimProcess } from './kernel/process.ts'
 
+/** `said`: what it does, or from within the supervisor's process: that counts always. */
+export interface Sign {
+  readonly atMs: number
+  readonly by: 'said' | 'report' | 'output'
+}
+
 export interface LifeTruth {
   readonly key: string
   readonly order: LaunchOrder
@@ -16,13 +22,13 @@ export interface LifeTruth {
   readonly received: Map<NodeJS.Signals, number>
   /** Launchers that took it over since it was forked. */
   handovers: number
-  /** When it last gave a sign of life that counts for everyone, and for those whose sources have reports or output. */
-  saidMs: number
-  reportedMs: number
-  wroteMs: number
+  /** When it gave a sign of life, the newest last. */
+  readonly signs: Sign[]
   /** What holds its deadline, as it said itself. */
   held: { readonly name: string; readonly sinceMs: number } | null
 }
+
+const SIGNS_KEPT = 200
 
 export class Truth {
   readonly lives = new Map<string, LifeTruth>()
@@ -45,11 +51,15 @@ export class Truth {
       forkedAtMs: nowMs,
       received: new Map(),
       handovers: 0,
-      saidMs: nowMs,
-      reportedMs: nowMs,
-      wroteMs: nowMs,
+      signs: [],
       held: null,
     })
+  }
+
+  sign(key: string, by: Sign['by'], nowMs: number): void {
+    const signs = this.lives.get(key)?.signs
+    signs?.push({ atMs: nowMs, by })
+    if (signs && signs.length > SIGNS_KEPT) signs.shift()
   }
 
   /** What the supervisor asks of its launcher. */

@@ -5,9 +5,9 @@ import { unavailable } from '../place.ts'
 import type { AgentRecord } from '../record.ts'
 import { snakeCased } from './snake-case.ts'
 
-/** Changes within this time make one file. */
+/** The first change is written at once; those of the time that follows make one file. */
 const COALESCE_MS = 20
-/** A rewrite that took long is given this many times its time before the next. */
+/** … and when a rewrite takes long, of this many times what it took. */
 const PACE = 4
 const RETRY_MS = 1_000
 
@@ -20,7 +20,8 @@ export class LiveFile {
   #dirty = false
   #stopped = false
   #writing: Promise<void> | undefined
-  #tookMs = 0
+  /** When the next rewrite may begin. */
+  #dueMs = 0
   #failure: unknown
 
   constructor(path: string, records: () => Iterable<AgentRecord>) {
@@ -31,7 +32,7 @@ export class LiveFile {
   /** The file is to follow, within {@link COALESCE_MS}. */
   changed(): void {
     this.#dirty = true
-    this.#schedule(Math.max(COALESCE_MS, this.#tookMs * PACE))
+    this.#schedule(this.#dueMs - realClock.now())
   }
 
   /**
@@ -83,7 +84,7 @@ export class LiveFile {
     )
     return this.#writing.finally(() => {
       this.#writing = undefined
-      if (this.#dirty) this.#schedule(this.#failure === undefined ? COALESCE_MS : RETRY_MS)
+      if (this.#dirty) this.#schedule(this.#failure === undefined ? this.#dueMs - realClock.now() : RETRY_MS)
     })
   }
 
@@ -100,7 +101,8 @@ export class LiveFile {
       await fs.rm(temporary, { force: true })
       throw error
     }
-    this.#tookMs = realClock.now() - sinceMs
+    const nowMs = realClock.now()
+    this.#dueMs = nowMs + Math.max(COALESCE_MS, (nowMs - sinceMs) * PACE)
   }
 
   #textOf(record: AgentRecord): string {

@@ -2,10 +2,8 @@
 import fs from 'node:fs/promises'
 import { errnoOf, ReeveError } from '../../errors.ts'
 import { corrupt, unavailable } from '../place.ts'
+import { eachLine, writeAll } from './bytes.ts'
 import { type Head, headOf, type Line, LOG_VERSION, lineOf, readHead, readLine } from './lines.ts'
-
-const CHUNK = 128 * 1024
-const NEWLINE = 10
 
 /** Takes one line; `number` counts from 1, the head aside. */
 export type TakeLine = (line: Line, number: number, text: string) => void
@@ -228,45 +226,4 @@ async function openOrMake(path: string): Promise<fs.FileHandle> {
     if (errnoOf(error) === 'EEXIST') return fs.open(path, 'r+')
     throw error
   }
-}
-
-async function writeAll(handle: fs.FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done)
-    done += bytesWritten
-  }
-}
-
-/** Gives each whole line of the first `size` bytes; answers with what follows the last. The loop is given back between chunks. */
-async function eachLine(
-  handle: fs.FileHandle,
-  size: number,
-  take: (text: string) => void,
-  between?: () => Promise<void>,
-): Promise<Buffer> {
-  const parts: Buffer[] = []
-  for (let at = 0; at < size; ) {
-    const { buffer, bytesRead } = await handle.read(
-      Buffer.allocUnsafe(Math.min(CHUNK, size - at)),
-      0,
-      Math.min(CHUNK, size - at),
-      at,
-    )
-    if (bytesRead === 0) break
-    at += bytesRead
-    let from = 0
-    for (
-      let end = buffer.indexOf(NEWLINE);
-      end !== -1 && end < bytesRead;
-      end = buffer.indexOf(NEWLINE, from)
-    ) {
-      parts.push(buffer.subarray(from, end))
-      take(Buffer.concat(parts).toString())
-      parts.length = 0
-      from = end + 1
-    }
-    if (from < bytesRead) parts.push(buffer.subarray(from, bytesRead))
-    await between?.()
-  }
-  return Buffer.concat(parts)
 }

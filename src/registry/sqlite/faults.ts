@@ -8,6 +8,7 @@ import type { Fault } from './protocol.ts'
 const BUSY = 5
 const LOCKED = 6
 const READONLY = 8
+const IOERR = 10
 const CORRUPT = 11
 const FULL = 13
 const NOTADB = 26
@@ -39,8 +40,13 @@ export function faultOf(file: string, cause: unknown): ReeveError {
       return unavailable(file, cause, 'ENOSPC')
     case READONLY:
       return unavailable(file, cause, 'EACCES')
-    default:
+    case IOERR:
+      return unavailable(file, cause, 'EIO')
+    case undefined:
       return unavailable(file, cause)
+    default:
+      // SQLite's own words, and none of the system's names.
+      return unavailable(file, cause, '')
   }
 }
 

@@ -20,6 +20,8 @@ export class WorkerLink {
   readonly #pending = new Map<number, Pending>()
   #worker: Worker | undefined
   #asked = 0
+  /** Its end is waited for: the loop is held until then. */
+  #ending = false
 
   constructor(setup: WorkerSetup) {
     this.#setup = setup
@@ -53,11 +55,10 @@ export class WorkerLink {
   async close(): Promise<void> {
     const worker = this.#worker
     if (!worker) return
-    const exited = new Promise((resolve) => worker.once('exit', resolve))
+    const exited = this.#exitOf(worker)
     const timer = realClock.setTimeout(() => void worker.terminate(), CLOSE_LIMIT_MS)
     try {
       await this.ask({ type: 'close' })
-      worker.ref()
       await exited
     } finally {
       realClock.clearTimeout(timer)
@@ -66,7 +67,17 @@ export class WorkerLink {
 
   /** Ends the worker as it is. What was asked and not answered is rejected. */
   async terminate(): Promise<void> {
-    await this.#worker?.terminate()
+    const worker = this.#worker
+    if (!worker) return
+    const exited = this.#exitOf(worker)
+    await worker.terminate()
+    await exited
+  }
+
+  #exitOf(worker: Worker): Promise<unknown> {
+    this.#ending = true
+    worker.ref()
+    return new Promise((resolve) => worker.once('exit', resolve))
   }
 
   #start(): Worker {
@@ -89,7 +100,7 @@ export class WorkerLink {
   #take(worker: Worker, answer: Answer): void {
     const pending = this.#pending.get(answer.id)
     this.#pending.delete(answer.id)
-    if (this.#pending.size === 0) worker.unref()
+    if (this.#pending.size === 0 && !this.#ending) worker.unref()
     if ('fault' in answer) pending?.reject(fromFault(answer.fault))
     else pending?.resolve(answer.rows)
   }
@@ -97,6 +108,7 @@ export class WorkerLink {
   #lost(worker: Worker, code: number, cause: unknown): void {
     if (this.#worker !== worker) return
     this.#worker = undefined
+    this.#ending = false
     const message = `the thread that writes ${this.#setup.file} ended (code ${code}). The next request starts another.`
     const error = new ReeveError('registry_unavailable', message, { ...(cause !== undefined && { cause }) })
     for (const { reject } of this.#pending.values()) reject(error)

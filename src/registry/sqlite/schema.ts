@@ -5,6 +5,7 @@
 import { ReeveError } from '../../errors.ts'
 import { corrupt } from '../place.ts'
 import type { Database } from './api.ts'
+import { transaction } from './transaction.ts'
 
 /** `Reev`, in the file's header: whose database it is (`PRAGMA application_id`). */
 const APPLICATION_ID = 0x52656576
@@ -134,11 +135,10 @@ export function checkOwner(database: Database, file: string): void {
 /** Brings the tables up to date, all or nothing; two that open at once do it once. */
 export function migrate(database: Database, file: string): void {
   if (headerOf(database).version === MIGRATIONS.length) return
-  database.exec('BEGIN IMMEDIATE')
-  checkOwner(database, file)
-  const { version } = headerOf(database)
-  for (const migration of MIGRATIONS.slice(version)) database.exec(migration)
-  database.exec(
-    `PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${MIGRATIONS.length}; COMMIT`,
-  )
+  transaction(database, () => {
+    checkOwner(database, file)
+    const { version } = headerOf(database)
+    for (const migration of MIGRATIONS.slice(version)) database.exec(migration)
+    database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${MIGRATIONS.length}`)
+  })
 }

@@ -11,6 +11,7 @@ import { Lifecycle } from './lifecycle.ts'
 import { type AddToLog, addToLog } from './log.ts'
 import type { Request, WorkerSetup } from './protocol.ts'
 import { type Removal, removal } from './removal.ts'
+import { transaction } from './transaction.ts'
 
 /** How often, at most, agents that ended long ago are looked for. */
 const EXPIRE_EVERY_MS = 60_000
@@ -92,14 +93,11 @@ export class SqliteStore {
   }
 
   #within<T>({ database }: Open, change: () => T): T {
-    database.exec('BEGIN IMMEDIATE')
     try {
-      const result = change()
-      database.exec('COMMIT')
-      return result
+      return transaction(database, change)
     } catch (cause) {
-      // Closing rolls back, whatever state the failure left; the next request opens anew, with every check.
-      this.#close()
+      // A new connection looks at everything anew, and keeps no statement that failed half-way.
+      if (!isBusy(cause)) this.#close()
       throw cause
     }
   }

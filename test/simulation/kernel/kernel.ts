@@ -240,7 +240,7 @@ export class Kernel {
       exit: null,
       diedAtMs: null,
       onExit: null,
-      neglects: dice.chance(0.15),
+      neglects: life !== null && dice.chance(0.15),
       timers: new Set(),
     }
     this.table.set(pid, process)

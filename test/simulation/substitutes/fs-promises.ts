@@ -1,2 +1,2 @@
-/** There are no files to remove: what `src/process/connection.ts` gets for `node:fs/promises`. */
+/** There are no files to remove: what some of the product gets for `node:fs/promises`. */
 export const rm = async (): Promise<void> => {}

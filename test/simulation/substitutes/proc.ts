@@ -16,7 +16,9 @@ export const statLine: typeof real.statLine = (pid) => {
   const process = look(pid)
   if (!process) return undefined
   const { comm, state, ppid, pgrp, session, cpuMs, childCpuMs } = process
-  const startTime = isBroken('no-identity-check') ? (here().firstStart.get(pid) ?? 0) : process.startTime
+  const { firstStart } = here()
+  if (process.life !== null && !firstStart.has(pid)) firstStart.set(pid, process.startTime)
+  const startTime = (isBroken('no-identity-check') && firstStart.get(pid)) || process.startTime
   const letter = isBroken('zombies-live') && state === 'Z' ? 'R' : state
   const ticks = (ms: number) => Math.floor(ms / MS_PER_TICK)
   const fields = [

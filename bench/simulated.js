@@ -1,0 +1,58 @@
+/**
+ * A world in which processes cost nothing: what is left to measure are machines, log and records. Its launcher
+ * answers at the end of the turn, every agent goes at the first signal, and whoever asks speaks for the agents.
+ */
+/** @import { Outside } from '../src/outside.ts' */
+/** @import { LifeAddress, LifeAnswer } from '../machines/events.ts' */
+/** @import { ReportsOptions } from '../src/health/reports.ts' */
+
+export function simulated() {
+  let pid = 1_000_000
+  /** @type {ReportsOptions['onReport']} */
+  let hear = () => {}
+  /** @type {Outside} */
+  const outside = {
+    async startLauncher({ events }) {
+      const answer = (/** @type {LifeAnswer} */ each) =>
+        queueMicrotask(() => events.answer(/** @type {never} */ (each)))
+      return {
+        pid: 0,
+        launch: ({ agentId, incarnation }) => {
+          const process = { bootId: 'simulated', pid: (pid += 1), startTime: pid }
+          answer({ type: 'SPAWNED', agentId, incarnation, process })
+        },
+        signal: ({ agentId, incarnation }, signal) => {
+          answer({ type: 'SIGNALLED', agentId, incarnation, signal, signalled: [{ pid, where: 'leader' }] })
+          answer({ type: 'EXITED', agentId, incarnation, exit: { code: null, signal } })
+        },
+        sweep: ({ agentId, incarnation }) => answer({ type: 'SWEPT', agentId, incarnation, swept: [], escaped: [] }),
+        usage: async () => [],
+        watch: () => {},
+        withdraw: () => {},
+        release: () => {},
+        close: async () => {},
+      }
+    },
+    openReports(options) {
+      hear = options.onReport
+      return {
+        expect: ({ agentId, incarnation }) => `${agentId}.${incarnation}`,
+        drain: () => true,
+        end: async () => {},
+        close: () => {},
+      }
+    },
+    logSize: () => 0,
+    logLook: async () => ({ size: 0, ageMs: undefined }),
+    readLog: async function* () {},
+    openSpill: () => {
+      throw new Error('nothing is written ahead here')
+    },
+    replaySpills: async () => {},
+    random: Math.random,
+  }
+  /** A report as it comes from an agent's file. */
+  const report = (/** @type {LifeAddress} */ life, /** @type {number} */ offset) =>
+    hear(life, { type: 'beat' }, offset)
+  return { outside, report }
+}

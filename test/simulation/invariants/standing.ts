@@ -1,0 +1,103 @@
+/** What has to hold after every step. */
+import { isDeepStrictEqual } from 'node:util'
+import { isEnd, lifeKey } from '../../../machines/events.ts'
+import type { AgentRecord } from '../../../src/registry/record.ts'
+import { lives } from '../kernel/process.ts'
+import type { Store } from '../outside/store.ts'
+import type { World } from '../world.ts'
+
+/** An exit of a child is listed this soon, the way through a tired launcher included; one that is watched, this soon. */
+const LISTED_MS = 60
+const WATCHED_MS = 1_100
+
+type Check = (world: World) => Iterable<string>
+
+export const STANDING: Readonly<Record<string, Check>> = {
+  *'P1 alive is what is alive'(world) {
+    if (world.supervisor.frozen) return
+    const calmMs = world.nowMs - calmSinceMs(world)
+    for (const record of world.embedder.supervisor.list()) yield* listed(world, record, calmMs)
+  },
+
+  *'P4 a name is held once'(world) {
+    const names = world.embedder.supervisor.list().map(({ name }) => name)
+    if (new Set(names).size < names.length) yield `listed: ${names.join(', ')}`
+  },
+
+  *'P5 what is stored is what was told'(world) {
+    yield* prefix(world, world.registry)
+    yield* prefix(world, world.sink)
+  },
+
+  *'P5 a record is the fold of what was told'(world) {
+    for (const [id, { agent, record, removed }] of world.embedder.known) {
+      if (removed || !record) continue
+      const { lastHeartbeatAt: _, ...shown } = agent.record
+      const { lastHeartbeatAt: __, ...folded } = record
+      if (!isDeepStrictEqual(shown, folded))
+        yield `${id} shows ${JSON.stringify(shown)}; told was ${JSON.stringify(folded)}`
+    }
+  },
+
+  *'P6 every answer comes in time'(world) {
+    if (world.supervisor.frozen) return
+    for (const { what, atMs, dueMs } of world.embedder.asked)
+      if (world.nowMs > dueMs) yield `${what} was asked at ${atMs.toFixed(1)} and is not answered`
+  },
+
+  *'ready and ended settle with the end'(world) {
+    if (world.supervisor.frozen) return
+    const live = new Set(world.embedder.supervisor.list().map(({ id }) => id))
+    for (const [id, { ready, ended, entries, removed }] of world.embedder.known) {
+      if (live.has(id) || removed) continue
+      const last = entries.at(-1)
+      if (last && !isEnd(last.to)) yield `${id} is ${last.to}, and listed no more`
+      if (ended === undefined) yield `${id} has ended, and its ended is pending`
+      else if (last && ended !== last.to && isEnd(last.to)) yield `${id} is ${last.to}; ended said ${ended}`
+      if (ready === undefined) yield `${id} has ended, and its ready is pending`
+    }
+  },
+}
+
+export function checkStanding(world: World): void {
+  for (const [name, check] of Object.entries(STANDING)) {
+    world.checking(name)
+    for (const message of check(world)) world.violated(name, message)
+  }
+}
+
+/** Since when the supervisor and its launcher are well, and speak to each other. */
+export function calmSinceMs({ launchers, truth, supervisor }: World): number {
+  const { serving } = launchers
+  if (!serving || serving.party.frozen || supervisor.frozen) return Number.POSITIVE_INFINITY
+  return Math.max(truth.disturbedMs, serving.welcomedAtMs ?? 0, truth.blocked.at(-1)?.toMs ?? 0)
+}
+
+function* listed(world: World, record: AgentRecord, calmMs: number): Generator<string> {
+  const { id, incarnation, state, alive, pid } = record
+  const key = lifeKey({ agentId: id, incarnation })
+  const life = world.truth.lives.get(key)
+  if (alive) {
+    if (!life) return yield `${key} is ${state} with pid ${pid}, and was never forked`
+    const { leader } = life
+    if (leader.pid !== pid) yield `${key} is listed with pid ${pid}, and has ${leader.pid}`
+    if (leader.diedAtMs === null) return
+    const bound = life.launcherPid === world.launchers.serving?.pid ? LISTED_MS : WATCHED_MS
+    const deadMs = world.nowMs - leader.diedAtMs
+    if (Math.min(deadMs, calmMs) > bound) yield `${key} is ${state}, alive, and its leader died ${deadMs.toFixed(1)} ms ago`
+  } else if (state === 'spawning' && life && lives(life.leader)) {
+    const forkedMs = world.nowMs - life.forkedAtMs
+    if (Math.min(forkedMs, calmMs) > LISTED_MS) yield `${key} is spawning, and has a leader since ${forkedMs.toFixed(1)} ms`
+  }
+}
+
+function* prefix(world: World, store: Store): Generator<string> {
+  for (const wrong of store.wrong.splice(0)) yield `${store.name}: ${wrong}`
+  const { told } = world.embedder
+  while (store.compared < store.entries.length) {
+    const entry = store.entries[store.compared]
+    if (!isDeepStrictEqual(entry, told[store.compared]))
+      return yield `${store.name}: entry ${store.compared + 1} is ${JSON.stringify(entry)}; told was ${JSON.stringify(told[store.compared])}`
+    store.compared += 1
+  }
+}

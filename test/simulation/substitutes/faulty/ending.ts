@@ -1,0 +1,9 @@
+/** Asking for ends, with faults put in on purpose. */
+export * from '../../../../src/ending.ts'
+import * as real from '../../../../src/ending.ts'
+import { here, isBroken } from '../../here.ts'
+
+export const endAgent: typeof real.endAgent = (...args) => {
+  const asked = real.endAgent(...args)
+  return isBroken('hung-stop') && here().chances.chance(0.2) ? new Promise(() => {}) : asked
+}
