@@ -28,7 +28,7 @@ export function lifeEffects(options: EffectsOptions): LifeEffects {
     const { plan } = seat
     seat.beginLife()
     const reportFile = reports.expect(address(life))
-    seat.logOffset = logSize(seat.logFile)
+    if (typeof plan.ready === 'object') seat.logOffset = logSize(seat.logFile)
     launcher.launch({
       ...address(life),
       marker: seat.marker,

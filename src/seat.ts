@@ -1,5 +1,5 @@
 /** What a supervisor holds of one agent, over all its lives. Internal: callers see the `Agent`. */
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import type { LifeAddress, Usage } from '../machines/events.ts'
 import type { Agent } from './agent.ts'
 import { Deferred } from './deferred.ts'
@@ -9,6 +9,20 @@ import type { KillResult } from './kill.ts'
 import type { AgentPlan } from './plan.ts'
 import type { InputPipe } from './process/input.ts'
 import type { AgentRecord } from './registry/record.ts'
+
+const MARKER_BYTES = 16
+const pool = Buffer.alloc(256 * MARKER_BYTES)
+let drawn = pool.length
+
+/** 128 random bits in hex. Drawn 256 at a time: one by one they cost twenty times as much. */
+function newMarker(): string {
+  if (drawn === pool.length) {
+    randomFillSync(pool)
+    drawn = 0
+  }
+  drawn += MARKER_BYTES
+  return pool.toString('hex', drawn - MARKER_BYTES, drawn)
+}
 
 /** Someone waits for the present life's end. */
 export interface EndWaiter {
@@ -71,7 +85,7 @@ export class Seat {
   /** A new life: nothing of the old one's process may be taken for its own. */
   beginLife(): void {
     this.endLife()
-    this.marker = randomBytes(16).toString('hex')
+    this.marker = newMarker()
   }
 
   /** Between two lives there is no process to speak of. */

@@ -187,7 +187,10 @@ export class LogKeeper {
     entry.lost += lost
     if (
       lost > 0 &&
-      this.#warn(entry, `The log ${file} was truncated: up to ${Math.ceil(entry.lost / 1024)} KiB may be lost.`)
+      this.#warn(
+        entry,
+        `The log ${file} was truncated: up to ${Math.ceil(entry.lost / 1024)} KiB may be lost.`,
+      )
     )
       entry.lost = 0
     return again

@@ -35,7 +35,7 @@ export class WorkerLink {
    */
   ask(request: Request): Promise<readonly string[]> {
     const { file } = this.#setup
-    if (this.#pending.size >= MAX_PENDING)
+    if (this.#pending.size >= MAX_PENDING && request.type !== 'close')
       return Promise.reject(
         new ReeveError(
           'registry_unavailable',

@@ -80,12 +80,14 @@ function silent(world: World, entry: Entry, { spec, runningSinceMs }: Known): vo
   const signs = life.signs
     .filter(({ by }) => counts[by])
     .map(({ atMs, by }) => (by === 'output' ? atMs - 1_000 : atMs))
-    .concat(runningSinceMs)
     .filter((atMs) => atMs >= runningSinceMs)
     .sort((a, b) => a - b)
-  // A sign that came while it was being looked at, its deadline passed, is too late for that look: it undoes the stall.
-  const inTime = signs.filter((atMs, i) => i === 0 || atMs < nowMs - LOOK_MS || atMs - (signs[i - 1] ?? 0) < timeout - 1)
-  const sinceMs = inTime.at(-1) ?? 0
+  let sinceMs = runningSinceMs
+  for (const atMs of signs) {
+    // Its deadline had passed and it was being looked at: too late for that look, it undoes the stall.
+    if (atMs - sinceMs >= timeout - 1 && atMs >= nowMs - LOOK_MS) break
+    sinceMs = atMs
+  }
   const silentMs = nowMs - sinceMs - truth.deafMs(sinceMs, nowMs)
   if (silentMs < timeout - 1)
     world.violated(name, `${life.key} is stalling ${(nowMs - sinceMs).toFixed(1)} ms after a sign of life (${silentMs.toFixed(1)} that could be heard); its timeout is ${timeout}`)
