@@ -1,12 +1,20 @@
 /**
  * A crew of real processes, each with a habit that ends badly elsewhere: run it with `npm start`.
- * What it shows of the API: createSupervisor, spawn, on, ended, history, stop.
+ * What it shows of the API: createSupervisor, spawn, on, ended, stop, and a registry that anyone can read.
  */
 import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
 import { styleText } from 'node:util'
 import { createSupervisor, sentenceOf } from 'reeve'
+import { sqliteRegistry } from 'reeve/registry/sqlite'
 
-const reeve = await createSupervisor({ defaults: { heartbeat: false, spawner: 'demo' } })
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'reeve-demo-'))
+const database = path.join(folder, 'agents.db')
+const reeve = await createSupervisor({
+  registry: sqliteRegistry(database),
+  defaults: { heartbeat: false, spawner: 'demo' },
+})
 const began = performance.now()
 /** @type {Set<number>} Every pid that a signal reached or a process had: what has to be gone at the end. */
 const pids = new Set()
@@ -18,7 +26,7 @@ reeve.on('note', (entry) => print(entry, `· ${entry.evidence?.signal ?? entry.e
 /** @param {string} script */
 const sh = (script) => ['sh', '-c', script]
 
-console.log(`Reeve · 6 agents · home ${reeve.home}\n`)
+console.log(`Reeve · 6 agents · home ${reeve.home} · registry ${database}\n`)
 
 const steady = reeve.spawn({
   name: 'steady',
@@ -57,19 +65,28 @@ await Promise.all([stubborn.ended, flaky.ended, ghost.ended, worker.ended])
 await dozer.stop({ by: 'demo', reason: 'the show is over' })
 const { escaped } = await reeve.stop({ by: 'demo' })
 
+// Read back from the database, as anyone could: what became of each, why, and by whom.
+const registry = sqliteRegistry(database)
+await registry.open()
 console.log(`\n  ${row('agent', 'end', 'why', 'lives', 'exit')}`)
-for (const { record } of [steady, dozer, stubborn, flaky, ghost, worker]) {
-  const { name, state, reason, error, incarnation, exit } = record
+let entries = 0
+for (const record of await registry.records()) {
+  const { id, name, state, reason, error, incarnation, exit } = record
   const why = [reason && `${reason.kind}, by ${reason.by}`, error && (error.errno ?? error.code)]
     .filter(Boolean)
     .join(' · ')
   console.log(
     `  ${row(name, state, why, String(incarnation), exit ? (exit.signal ?? String(exit.code)) : '–')}`,
   )
+  entries += (await registry.history(id)).length
 }
+await registry.close?.()
+fs.rmSync(folder, { recursive: true })
 
 const left = [...pids].filter(isAlive)
-console.log(`\n  ${left.length + escaped.length} of ${pids.size} processes left`)
+console.log(
+  `\n  ${left.length + escaped.length} of ${pids.size} processes left · ${entries} entries in the database`,
+)
 process.exitCode = left.length + escaped.length === 0 ? 0 : 1
 
 /** @param {import('reeve').Entry} entry @param {string} what */

@@ -11,8 +11,10 @@ export interface Home {
   readonly logs: string
   readonly reports: string
   readonly inputs: string
-  /** Write-ahead files. With a home of its own for each supervisor they lie under the user's, for a successor to find. */
+  /** Write-ahead files, of a registry that does not say where it is. */
   readonly spill: string
+  /** Those of one that does: where a successor with the same registry finds them, whatever its own home. */
+  readonly sharedSpill: string
 }
 
 /** The user's home for Reeve: `$REEVE_HOME`, else `$XDG_STATE_HOME/reeve`, else `~/.local/state/reeve`. */
@@ -46,9 +48,10 @@ export function openHome(given: string | undefined, supervisorId: string): Home 
     logs: path.join(dir, 'logs'),
     reports: path.join(dir, 'reports'),
     inputs: path.join(dir, 'inputs'),
-    spill: path.join(given === undefined ? userHome() : dir, 'spill'),
+    spill: path.join(dir, 'spill'),
+    sharedSpill: path.join(given === undefined ? userHome() : dir, 'spill'),
   }
-  for (const folder of [home.logs, home.reports, home.inputs, home.spill]) ownFolder(folder)
+  for (const folder of [home.logs, home.reports, home.inputs, home.spill, home.sharedSpill]) ownFolder(folder)
   return home
 }
 

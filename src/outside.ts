@@ -38,11 +38,15 @@ export interface SpillOptions {
   readonly trouble: (cause: unknown) => void
 }
 
+/** Entries of a registry that does not say where it is must reach no other: they stay in their own home. */
+export const spillFolderOf = (home: Home, registry: Registry): string =>
+  locationOf(registry) === null ? home.spill : home.sharedSpill
+
 function openSpill({ home, supervisorId, registry, trouble }: SpillOptions): Backlog {
   const owner = identify(process.pid)
   if (!owner) throw new ReeveError('internal', 'this process cannot be found in /proc')
   const header = { spill: 1, supervisorId, owner, registry: locationOf(registry) } as const
-  return new SpillBacklog(path.join(home.spill, `${supervisorId}.ndjson`), header, trouble)
+  return new SpillBacklog(path.join(spillFolderOf(home, registry), `${supervisorId}.ndjson`), header, trouble)
 }
 
 export const realOutside: Outside = {

@@ -25,7 +25,7 @@ import {
   stopSupervisorSchema,
   supervisorOptionsSchema,
 } from './options.ts'
-import { type Outside, realOutside } from './outside.ts'
+import { type Outside, realOutside, spillFolderOf } from './outside.ts'
 import { type Base, baseOf, planOf } from './plan.ts'
 import { allRecords, askRegistry, historyOf, notFound, removeAgent } from './queries.ts'
 import { memoryRegistry } from './registry/memory.ts'
@@ -69,7 +69,7 @@ export async function superviseIn(outside: Outside, options: SupervisorOptions):
   const warnings: string[] = []
   if (registry.durable)
     await outside.replaySpills({
-      dir: home.spill,
+      dir: spillFolderOf(home, registry),
       registry,
       append: (batch) => askRegistry({ registry, clock }, (each) => each.append(batch)),
       warn: (message) => warnings.push(message),

@@ -64,6 +64,7 @@ interface Open {
 
 class JsonFileRegistry implements Registry {
   readonly durable = true
+  readonly location: string
   readonly #file: string
   readonly #logFile: string
   readonly #retentionMs: number | null
@@ -73,6 +74,7 @@ class JsonFileRegistry implements Registry {
   #compactedAtMs = Number.NEGATIVE_INFINITY
 
   constructor(file: string, retentionMs: number | null, clock: Clock) {
+    this.location = file
     this.#file = file
     this.#logFile = `${file.replace(/\.json$/, '')}.log.ndjson`
     this.#retentionMs = retentionMs

@@ -53,6 +53,7 @@ export function sqliteRegistry(path: string, options: SqliteRegistryOptions = {}
 
   return {
     durable: true,
+    location: file,
     async open() {
       await inOrder(() => ({ type: 'open', nowMs: clock.wallNow() }))
     },
