@@ -291,7 +291,9 @@ class Keeper {
     const { incarnation } = child
     const { agentId } = child.spec
     const backoffOver: ChildrenEvent = { type: 'BACKOFF_OVER', agentId, incarnation }
-    system.scheduler.schedule(self, self, backoffOver, delayMs, agentId)
+    // A timer of 0 ms is one of 1 ms, and a turn of the loop.
+    if (delayMs === 0) self.send(backoffOver)
+    else system.scheduler.schedule(self, self, backoffOver, delayMs, agentId)
   }
 
   /** A faulted life gets a second actor, which ends it; a second fault ends the agent, its tree killed by the port. */

@@ -35,12 +35,9 @@ export function scrubbed(env: Readonly<Record<string, string | undefined>>): Env
 
 /** What the agent gets: the base, the order laid over it (`null` takes away), and the marker of this life. */
 export function environmentFor(base: Environment, order: LaunchOrder): Environment {
-  const env = new Map(Object.entries(base))
-  for (const [name, value] of Object.entries(order.env)) {
-    if (value === null) env.delete(name)
-    else env.set(name, value)
-  }
-  return Object.fromEntries(env.set('REEVE_LIFE', order.marker))
+  const env: Record<string, string | null> = { ...base, ...order.env, REEVE_LIFE: order.marker }
+  for (const [name, value] of Object.entries(order.env)) if (value === null) delete env[name]
+  return env as Environment
 }
 
 /** What has to be waited for before the fork: the working directory is looked at, report file and FIFO are made. */

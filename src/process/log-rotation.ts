@@ -30,6 +30,7 @@ import {
   keptFile,
   type LogState,
   type OpenState,
+  possibleNumbers,
   readState,
   type Stamp,
   stampOf,
@@ -254,9 +255,8 @@ export class LogRotation {
     const { kept } = this.#known
     const { keep } = this.limits
     const present = new Map<number, number>()
-    const numbers = Array.from({ length: this.#last + 1 }, (_, number) => number)
     await Promise.all(
-      numbers.map(async (number) => {
+      possibleNumbers(kept).map(async (number) => {
         const part = await this.#partIn(number)
         if (part !== undefined) present.set(part, number)
       }),

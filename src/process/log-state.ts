@@ -44,6 +44,13 @@ export interface OpenState extends Omit<LogState, 'live' | 'kept'> {
   readonly kept: readonly [Omit<KeptPart, 'to'>, ...KeptPart[]]
 }
 
+/** Someone's removing of older files leaves numbers free. */
+const FREE_NUMBERS = 10
+
+/** The numbers under which these parts may be found, from below: files are only ever moved up. */
+export const possibleNumbers = (kept: readonly KeptPart[]): number[] =>
+  Array.from({ length: kept.length + FREE_NUMBERS }, (_, number) => number)
+
 /** Tells one version of `<log>.offset` from the next: its text, for no two have the same; `undefined`: there is none. */
 export type Stamp = string | undefined
 

@@ -14,6 +14,7 @@ import {
   type KeptPart,
   keptFile,
   type LogView,
+  possibleNumbers,
   readState,
   type Stamp,
   stampOf,
@@ -26,8 +27,6 @@ const CHUNK_BYTES = 64 * 1024
 const POLL_MS = 200
 /** Files move while they are looked for; so often in a row only when something is wrong. */
 const LOOKS = 20
-/** Numbers that someone's removing of older files may have left free. */
-const GAPS = 10
 
 export interface ReadLogOptions {
   /**
@@ -262,8 +261,7 @@ class LogReader implements AsyncIterableIterator<string> {
 
   /** An older file, which may be moved to a higher number at any moment. */
   async #openPart({ kept, stamp }: LogView, part: KeptPart): Promise<Place | undefined> {
-    const numbers = [kept.indexOf(part) + 1, ...Array.from({ length: kept.length + GAPS }, (_, i) => i)]
-    for (const number of numbers) {
+    for (const number of [kept.indexOf(part) + 1, ...possibleNumbers(kept)]) {
       const handle = await openAs(keptFile(this.#file, number), part)
       if (handle !== undefined) return { handle, identity: part, base: part.from, to: part.to, stamp }
     }
