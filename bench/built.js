@@ -28,8 +28,8 @@ export const loadScheduler = () => load('src/scheduler.js')
 export const loadSpill = () => load('src/registry/spill.js')
 /** @returns {Promise<typeof import('../src/registry/sqlite.ts')>} */
 export const loadSqliteRegistry = () => load('src/registry/sqlite.js')
-/** @returns {Promise<typeof import('../src/registry/sqlite/database.ts')>} */
-export const loadSqlite = () => load('src/registry/sqlite/database.js')
+/** @returns {Promise<typeof import('../src/registry/sqlite/api.ts')>} */
+export const loadSqliteApi = () => load('src/registry/sqlite/api.js')
 /** @returns {Promise<typeof import('../src/registry/json-file.ts')>} */
 export const loadJsonFileRegistry = () => load('src/registry/json-file.js')
 /** @returns {Promise<typeof import('../machines/agent.ts')>} */

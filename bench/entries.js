@@ -38,7 +38,11 @@ const FIRST = {
   from: null,
   to: 'spawning',
   event: 'spawn',
-  more: (agentId) => ({ command: ['agent', '--task', 'x'], cwd: '/srv', logFile: `/srv/logs/${agentId}.log` }),
+  more: (agentId) => ({
+    command: ['agent', '--task', 'x'],
+    cwd: '/srv',
+    logFile: `/srv/logs/${agentId}.log`,
+  }),
 }
 /** @type {readonly Step[]} */
 const LIFE = [
@@ -50,8 +54,22 @@ const LIFE = [
     from: 'terminating',
     to: 'terminating',
     event: 'rung',
-    more: () => ({ ...process(), reason, evidence: { signal: 'SIGTERM', waitMs: 10_000, signalled: [{ pid: 12_345, where: 'leader' }] } }),
+    more: () => ({
+      ...process(),
+      reason,
+      evidence: { signal: 'SIGTERM', waitMs: 10_000, signalled: [{ pid: 12_345, where: 'leader' }] },
+    }),
   },
-  { from: 'terminating', to: 'reaping', event: 'exit', more: () => ({ ...process(), reason, exit: { code: null, signal: 'SIGTERM' } }) },
-  { from: 'reaping', to: 'killed', event: 'swept', more: () => ({ ...process(), reason, exit: { code: null, signal: 'SIGTERM' } }) },
+  {
+    from: 'terminating',
+    to: 'reaping',
+    event: 'exit',
+    more: () => ({ ...process(), reason, exit: { code: null, signal: 'SIGTERM' } }),
+  },
+  {
+    from: 'reaping',
+    to: 'killed',
+    event: 'swept',
+    more: () => ({ ...process(), reason, exit: { code: null, signal: 'SIGTERM' } }),
+  },
 ]

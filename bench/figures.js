@@ -1,5 +1,5 @@
 /** Samples to figures: medians, for the machine is shared and noisy, and how far the repetitions lie apart. */
-/** @import { Figure } from './types.d.ts' */
+/** @import { Figure } from './types.ts' */
 
 /**
  * @param {readonly number[]} samples

@@ -2,7 +2,7 @@
  * A process that holds crews and does what it is asked: `host.js <MB of memory> <raw | reeve> …`. What is measured
  * together for comparison runs in processes of its own each, or in one, as the benchmark wants it.
  */
-/** @import { Crew } from './types.d.ts' */
+/** @import { Crew } from './types.ts' */
 /** @typedef {{ id: number, crew: string, method: Exclude<keyof Crew, 'close'>, args: never[] }} Asked */
 
 const [megabytes, ...names] = process.argv.slice(2)
@@ -17,7 +17,6 @@ process.on('message', async (/** @type {Asked} */ { id, crew, method, args }) =>
   try {
     const crewOf = crews.get(crew)
     if (crewOf === undefined) throw new Error(`there is no crew ${crew}`)
-    // biome-ignore lint: each method takes its own
     const value = await /** @type {(...args: never[]) => unknown} */ (crewOf[method])(...args)
     process.send?.({ id, value })
   } catch (error) {

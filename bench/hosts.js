@@ -1,5 +1,5 @@
 /** Starts hosts, asks them, and ends them whatever happens. */
-/** @import { Crew } from './types.d.ts' */
+/** @import { Crew } from './types.ts' */
 /** @typedef {Exclude<keyof Crew, 'close'>} Method */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -18,10 +18,14 @@ const LEAVE_MS = 8_000
 /**
  * @param {readonly ('raw' | 'reeve')[]} crews
  * @param {number} megabytes
+ * @param {string} [homes]
  */
-async function open(crews, megabytes) {
+async function open(crews, megabytes, homes) {
   const script = fileURLToPath(new URL('./host.js', import.meta.url))
-  const child = fork(script, [String(megabytes), ...crews], { execArgv: [], serialization: 'json' })
+  const child = fork(script, [String(megabytes), ...crews], {
+    execArgv: [],
+    env: { ...process.env, ...(homes && { REEVE_BENCH_HOMES: homes }) },
+  })
   const exited = once(child, 'exit')
   /** @type {Map<number, { resolve: (value: never) => void, reject: (error: Error) => void }>} */
   const asked = new Map()
@@ -67,9 +71,10 @@ async function open(crews, megabytes) {
  * @param {readonly ('raw' | 'reeve')[]} crews
  * @param {number} megabytes that it holds in memory
  * @param {(host: Host) => Promise<T>} work
+ * @param {string} [homes] where the homes of its supervisors are made; default: the folder for temporary files
  */
-export async function withHost(crews, megabytes, work) {
-  const { host, close } = await open(crews, megabytes)
+export async function withHost(crews, megabytes, work, homes) {
+  const { host, close } = await open(crews, megabytes, homes)
   try {
     return await work(host)
   } finally {

@@ -1,5 +1,5 @@
 /** From `kill -9` of an agent until `list()` says that it is not alive; raw: until the `exit` listener is called. */
-/** @import { Benchmark } from './types.d.ts' */
+/** @import { Benchmark } from './types.ts' */
 import { figure, greatest, interleave, p } from './figures.js'
 import { withBoth } from './hosts.js'
 
@@ -25,9 +25,9 @@ export const benchmark = {
     const target = /** @type {const} */ ({ of: 'value', atMost: 50 })
     return {
       rows: [
-        { what: 'p50', unit: 'ms', reeve: figure(ours), raw: figure(theirs) },
-        { what: 'p99', unit: 'ms', reeve: figure(ours, p(0.99)), raw: figure(theirs, p(0.99)) },
-        { what: 'max', unit: 'ms', reeve: figure(ours, greatest), raw: figure(theirs, greatest), target },
+        { what: 'p50', unit: 'ms', measured: figure(ours), raw: figure(theirs) },
+        { what: 'p99', unit: 'ms', measured: figure(ours, p(0.99)), raw: figure(theirs, p(0.99)) },
+        { what: 'max', unit: 'ms', measured: figure(ours, greatest), raw: figure(theirs, greatest), target },
       ],
       notes: [],
     }

@@ -1,5 +1,5 @@
 /** Many that ignore SIGTERM, stopped at once: how much longer than their grace it takes, and where the time goes. */
-/** @import { Benchmark, Row, Stopped } from './types.d.ts' */
+/** @import { Benchmark, Row, Stopped } from './types.ts' */
 /** @import { Host } from './hosts.js' */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,8 +16,8 @@ const SIZES = /** @type {const} */ ({
     { count: 500, graceMs: 1000, times: 3 },
   ],
   quick: [
-    { count: 100, graceMs: 1000, times: 1 },
-    { count: 500, graceMs: 1000, times: 1 },
+    { count: 100, graceMs: 2000, times: 1 },
+    { count: 300, graceMs: 1000, times: 1 },
   ],
   tiny: [{ count: 5, graceMs: 300, times: 1 }],
 })
@@ -39,7 +39,12 @@ export const benchmark = {
       )
       rows.push(...rowsOf(ours, theirs, count, graceMs))
     }
-    return { rows, notes: ['"gone": as a process of its own sees it in /proc, within some 5 ms; moments from the call of stop()'] }
+    return {
+      rows,
+      notes: [
+        '"gone": as a process of its own sees it in /proc, within some 5 ms; moments from the call of stop()',
+      ],
+    }
   },
 }
 
@@ -76,13 +81,18 @@ async function stopped(host, crew, count, graceMs) {
  */
 function rowsOf(ours, theirs, count, graceMs) {
   /** @param {string} what @param {(one: Seen) => number} of @returns {Row} */
-  const row = (what, of) => ({ what, unit: 'ms', reeve: figure(ours.map(of)), raw: figure(theirs.map(of)) })
+  const row = (what, of) => ({
+    what,
+    unit: 'ms',
+    measured: figure(ours.map(of)),
+    raw: figure(theirs.map(of)),
+  })
   const over = (/** @type {Seen} */ one) => (one.over - one.called) / graceMs
   return [
     {
       what: `${count}, grace ${graceMs / 1000} s: all over`,
       unit: '× grace',
-      reeve: figure(ours.map(over)),
+      measured: figure(ours.map(over)),
       raw: figure(theirs.map(over)),
       target: { of: 'value', atMost: 1.05 },
     },

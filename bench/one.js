@@ -1,6 +1,6 @@
 /** Runs one benchmark in a process of its own, and tells its parent: `one.js <name> <size>`. */
 /** @import { Name } from './suite.js' */
-/** @import { Size } from './types.d.ts' */
+/** @import { Size } from './types.ts' */
 import { load } from './suite.js'
 
 const [name, size] = /** @type {[Name, Size]} */ (process.argv.slice(2))

@@ -1,11 +1,19 @@
 /** Entries into the registries, in batches as the journal gives them, and what the event loop feels meanwhile. */
-/** @import { Benchmark, Row } from './types.d.ts' */
+/** @import { Benchmark, Row } from './types.ts' */
 /** @import { Entry, Registry } from '../src/index.ts' */
 import path from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { isBuilt, loadJsonFileRegistry, loadReeve, loadSpill, loadSqlite, loadSqliteRegistry } from './built.js'
+import {
+  isBuilt,
+  loadJsonFileRegistry,
+  loadReeve,
+  loadSpill,
+  loadSqliteApi,
+  loadSqliteRegistry,
+} from './built.js'
 import { entriesOf } from './entries.js'
 import { figure, greatest, interleave } from './figures.js'
+import { threadMs } from './processes.js'
 import { inScratch } from './scratch.js'
 
 const SIZES = /** @type {const} */ ({
@@ -15,10 +23,11 @@ const SIZES = /** @type {const} */ ({
 })
 /** As many as the journal gives at a time. */
 const BATCH = 500
-/** How often the loop's delay is looked at; a turn that is on time shows as this much. */
+/** How often the loop is looked at; a turn that is on time shows as this much. */
 const EVERY_MS = 1
 
-/** @typedef {{ readonly perSecond: number, readonly p99Ms: number, readonly maxMs: number }} Taken */
+/** @typedef {{ readonly p99Ms: number, readonly maxMs: number, readonly workMs: number }} Felt */
+/** @typedef {{ readonly perSecond: number } & Felt} Taken */
 
 /** @type {Benchmark} */
 export const benchmark = {
@@ -28,7 +37,9 @@ export const benchmark = {
     const { entries: count, times } = SIZES[size]
     const { memoryRegistry } = await loadReeve()
     /** @type {string[]} */
-    const notes = ['delays of the loop are beyond the timer that looks at them; raw: the loop, idle, in the same run']
+    const notes = [
+      'delays of the loop are beyond the timer that looks at them, others on the cores included; "longest turn" is the CPU time of the thread in one; raw: the loop, idle, in the same run',
+    ]
     /** @type {Record<string, (dir: string) => Promise<Registry>>} */
     const registries = { memory: async () => memoryRegistry() }
     if (isBuilt('src/registry/sqlite.js')) {
@@ -45,7 +56,7 @@ export const benchmark = {
     /** @type {Row[]} */
     const rows = []
     for (const [name, open] of Object.entries(registries)) {
-      const raw = isBuilt('src/registry/sqlite/database.js') ? rawInserts : undefined
+      const raw = name !== 'memory' && isBuilt('src/registry/sqlite/api.js') ? rawInserts : undefined
       await inScratch((dir) => taken(open, dir, batches().slice(0, 10)))
       await raw?.(batches().slice(0, 10))
       const [ours, theirs] = await interleave(
@@ -53,20 +64,35 @@ export const benchmark = {
         () => inScratch((dir) => taken(open, dir, batches())),
         () => raw?.(batches()) ?? 0,
       )
-      const idle = await idleDelays()
+      const idle = await felt(() => new Promise((resolve) => setTimeout(resolve, 300)))
       rows.push({
         what: `${name}: entries`,
         unit: '/s',
-        reeve: figure(ours.map(({ perSecond }) => perSecond)),
+        measured: figure(ours.map(({ perSecond }) => perSecond)),
         ...(raw && { raw: figure(theirs), rawIs: 'INSERTs in the same SQLite' }),
-        ...(name === 'sqlite' && { target: { of: 'value', atLeast: 100_000 } }),
+        // 100,000 a second where the raw loop makes 263,000.
+        ...(name === 'sqlite' && { target: { of: 'ratio', atLeast: 0.38 } }),
       })
-      rows.push({ what: `${name}: loop delayed, p99`, unit: 'ms', reeve: figure(ours.map(({ p99Ms }) => p99Ms)), raw: figure([idle.p99Ms]) })
+      rows.push({
+        what: `${name}: loop delayed, p99`,
+        unit: 'ms',
+        measured: figure(ours.map(({ p99Ms }) => p99Ms)),
+        raw: figure([idle.p99Ms]),
+      })
       rows.push({
         what: `${name}: loop delayed, max`,
         unit: 'ms',
-        reeve: figure(ours.map(({ maxMs }) => maxMs)),
+        measured: figure(ours.map(({ maxMs }) => maxMs)),
         raw: figure([idle.maxMs]),
+      })
+      rows.push({
+        what: `${name}: longest turn, CPU`,
+        unit: 'ms',
+        measured: figure(
+          ours.map(({ workMs }) => workMs),
+          greatest,
+        ),
+        raw: figure([idle.workMs]),
         target: { of: 'value', atMost: 5 },
       })
     }
@@ -77,7 +103,9 @@ export const benchmark = {
 
 /** @param {readonly Entry[]} entries */
 const inBatches = (entries) =>
-  Array.from({ length: Math.ceil(entries.length / BATCH) }, (_, i) => entries.slice(i * BATCH, (i + 1) * BATCH))
+  Array.from({ length: Math.ceil(entries.length / BATCH) }, (_, i) =>
+    entries.slice(i * BATCH, (i + 1) * BATCH),
+  )
 
 /**
  * @param {(dir: string) => Promise<Registry>} open
@@ -92,31 +120,42 @@ async function taken(open, dir, batches) {
     // What was made to be written is old by then: no collection of it falls into the measurement.
     globalThis.gc?.()
     await new Promise((resolve) => setTimeout(resolve, 20))
-    const delays = monitorEventLoopDelay({ resolution: EVERY_MS })
-    delays.enable()
-    const began = performance.now()
-    for (const batch of batches) await registry.append(batch)
-    const ms = performance.now() - began
-    delays.disable()
-    return { perSecond: (batches.flat().length / ms) * 1000, ...beyond(delays) }
+    let ms = 0
+    const how = await felt(async () => {
+      const began = performance.now()
+      for (const batch of batches) await registry.append(batch)
+      ms = performance.now() - began
+    })
+    return { perSecond: (batches.flat().length / ms) * 1000, ...how }
   } finally {
     await registry.close?.()
   }
 }
 
-async function idleDelays() {
+/**
+ * What the event loop feels while this is done.
+ *
+ * @param {() => Promise<unknown>} work
+ * @returns {Promise<Felt>}
+ */
+async function felt(work) {
   const delays = monitorEventLoopDelay({ resolution: EVERY_MS })
+  let workMs = 0
+  let last = threadMs()
+  const look = () => {
+    const now = threadMs()
+    workMs = Math.max(workMs, now - last)
+    last = now
+  }
+  const timer = setInterval(look, EVERY_MS)
   delays.enable()
-  await new Promise((resolve) => setTimeout(resolve, 300))
+  await work()
   delays.disable()
-  return beyond(delays)
+  look()
+  clearInterval(timer)
+  const beyond = (/** @type {number} */ ns) => Math.max(0, ns / 1e6 - EVERY_MS)
+  return { p99Ms: beyond(delays.percentile(99)), maxMs: beyond(delays.max), workMs }
 }
-
-/** @param {import('node:perf_hooks').IntervalHistogram} delays */
-const beyond = (delays) => ({
-  p99Ms: Math.max(0, delays.percentile(99) / 1e6 - EVERY_MS),
-  maxMs: Math.max(0, delays.max / 1e6 - EVERY_MS),
-})
 
 /**
  * The same rows into the same log table by the same library, a transaction per batch, on this loop.
@@ -125,7 +164,7 @@ const beyond = (delays) => ({
  */
 const rawInserts = (batches) =>
   inScratch(async (dir) => {
-    const { loadSqlite: load } = await loadSqlite()
+    const { loadSqlite: load } = await loadSqliteApi()
     const { DatabaseSync } = await load()
     const database = new DatabaseSync(path.join(dir, 'raw.db'))
     try {
@@ -140,7 +179,19 @@ const rawInserts = (batches) =>
         database.exec('BEGIN')
         for (const entry of batch) {
           const { supervisorId, seq, agentId, name, incarnation, from, to, event, at, pid } = entry
-          insert.run(supervisorId, seq, agentId, name, incarnation, from, to, event, at, pid ?? null, JSON.stringify(entry))
+          insert.run(
+            supervisorId,
+            seq,
+            agentId,
+            name,
+            incarnation,
+            from,
+            to,
+            event,
+            at,
+            pid ?? null,
+            JSON.stringify(entry),
+          )
         }
         database.exec('COMMIT')
       }
@@ -177,5 +228,5 @@ async function spilled(batches, times) {
   /** @type {number[]} */
   const costs = []
   for (let i = 0; i < times; i += 1) costs.push(await once())
-  return { what: 'written ahead on the loop, per entry', unit: 'µs', reeve: figure(costs) }
+  return { what: 'written ahead on the loop, per entry', unit: 'µs', measured: figure(costs) }
 }

@@ -7,7 +7,7 @@
  * --out <file>    where the figures are written as JSON; default bench/results.json
  */
 /** @import { Name } from './suite.js' */
-/** @import { Result, Size } from './types.d.ts' */
+/** @import { Result, Size } from './types.ts' */
 import { fork } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -31,7 +31,8 @@ const { values, positionals } = parseArgs({
 const size = /** @type {Size} */ (values.size ?? (values.quick ? 'quick' : 'full'))
 if (!['full', 'quick', 'tiny'].includes(size)) refuse(`--size ${size}: it is full, quick or tiny`)
 const wanted = [...values.only, ...positionals]
-for (const name of wanted) if (!NAMES.some((each) => each === name)) refuse(`${name}: there is ${NAMES.join(', ')}`)
+for (const name of wanted)
+  if (!NAMES.some((each) => each === name)) refuse(`${name}: there is ${NAMES.join(', ')}`)
 if (!isBuilt('src/index.js')) refuse(`${DIST} holds no build: run \`npm run build\` first`)
 
 const began = performance.now()

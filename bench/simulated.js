@@ -18,14 +18,16 @@ export function simulated() {
       return {
         pid: 0,
         launch: ({ agentId, incarnation }) => {
-          const process = { bootId: 'simulated', pid: (pid += 1), startTime: pid }
+          pid += 1
+          const process = { bootId: 'simulated', pid, startTime: pid }
           answer({ type: 'SPAWNED', agentId, incarnation, process })
         },
         signal: ({ agentId, incarnation }, signal) => {
           answer({ type: 'SIGNALLED', agentId, incarnation, signal, signalled: [{ pid, where: 'leader' }] })
           answer({ type: 'EXITED', agentId, incarnation, exit: { code: null, signal } })
         },
-        sweep: ({ agentId, incarnation }) => answer({ type: 'SWEPT', agentId, incarnation, swept: [], escaped: [] }),
+        sweep: ({ agentId, incarnation }) =>
+          answer({ type: 'SWEPT', agentId, incarnation, swept: [], escaped: [] }),
         usage: async () => [],
         watch: () => {},
         withdraw: () => {},

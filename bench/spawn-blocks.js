@@ -1,5 +1,6 @@
 /** For how long a spawn keeps the event loop to itself: in a small host, and in one of 1 GB. */
-/** @import { Benchmark, Row, Size } from './types.d.ts' */
+/** @import { Host } from './hosts.js' */
+/** @import { Benchmark, Blocked, Row, Size } from './types.ts' */
 import { figure, greatest, interleave, median, p } from './figures.js'
 import { withHost } from './hosts.js'
 
@@ -20,7 +21,7 @@ export const benchmark = {
     /** @type {string[]} */
     const notes = []
     for (const megabytes of SIZES[size].hosts) {
-      const { rss, of } = await inHostOf(megabytes, size)
+      const { rss, rows: of } = await inHostOf(megabytes, size)
       notes.push(`a host "of ${megabytes} MB" has ${rss} MB of RSS`)
       rows.push(...of)
     }
@@ -36,21 +37,48 @@ function inHostOf(megabytes, size) {
   const { reeve, raw, times } = SIZES[size]
   return withHost(['raw', 'reeve'], megabytes, async (host) => {
     // Nobody's first spawn is measured: code is compiled then.
-    await host.ask('raw', 'block', ['sleep', '60'], 2)
-    await host.ask('reeve', 'block', ['sleep', '60'], size === 'tiny' ? 2 : 20)
+    await blocked(host, 'raw', 2)
+    await blocked(host, 'reeve', size === 'tiny' ? 2 : 50)
     const [ours, theirs] = await interleave(
       times,
-      () => host.ask('reeve', 'block', ['sleep', '60'], reeve),
-      () => host.ask('raw', 'block', ['sleep', '60'], raw),
+      () => blocked(host, 'reeve', reeve),
+      () => blocked(host, 'raw', raw),
     )
+    const clock = (/** @type {Blocked[][]} */ all) => all.map((each) => each.map(({ ms }) => ms))
+    const cpu = (/** @type {Blocked[][]} */ all) => all.map((each) => each.map(({ cpuMs }) => cpuMs))
     const where = megabytes === 0 ? 'small host' : `host of ${megabytes / 1000} GB`
     const target = /** @type {const} */ ({ of: 'value', atMost: 0.5 })
+    /**
+     * @param {string} what
+     * @param {typeof clock} side
+     * @param {(samples: readonly number[]) => number} statistic
+     * @returns {Row}
+     */
+    const of = (what, side, statistic) => ({
+      what: `${where}: ${what}`,
+      unit: 'ms',
+      measured: figure(side(ours), statistic),
+      raw: figure(side(theirs), statistic),
+    })
     /** @type {Row[]} */
-    const of = [
-      { what: `${where}: p50`, unit: 'ms', reeve: figure(ours, median), raw: figure(theirs, median) },
-      { what: `${where}: p99`, unit: 'ms', reeve: figure(ours, p(0.99)), raw: figure(theirs, p(0.99)), target },
-      { what: `${where}: max`, unit: 'ms', reeve: figure(ours, greatest), raw: figure(theirs, greatest) },
+    const rows = [
+      of('p50', clock, median),
+      { ...of('p99', clock, p(0.99)), target },
+      of('max', clock, greatest),
+      of('CPU of the loop, p50', cpu, median),
+      of('CPU of the loop, p99', cpu, p(0.99)),
     ]
-    return { rss: host.rssMb, of }
+    return { rss: host.rssMb, rows }
   })
+}
+
+/**
+ * @param {Host} host
+ * @param {'raw' | 'reeve'} crew
+ * @param {number} count
+ */
+async function blocked(host, crew, count) {
+  const result = await host.ask(crew, 'block', ['sleep', '60'], count)
+  await host.ask(crew, 'clear')
+  return result
 }

@@ -1,5 +1,5 @@
 /** All benchmarks, in the order in which they run, and the seconds after which one that hangs is ended. */
-/** @import { Benchmark } from './types.d.ts' */
+/** @import { Benchmark } from './types.ts' */
 
 export const SUITE = /** @type {const} */ ({
   'spawn-blocks': 45,
@@ -11,6 +11,7 @@ export const SUITE = /** @type {const} */ ({
   reports: 45,
   lives: 60,
   registries: 60,
+  peers: 60,
 })
 
 /** @typedef {keyof typeof SUITE} Name */

@@ -1,5 +1,5 @@
 /** Results as a person reads them. */
-/** @import { Figure, Row } from './types.d.ts' */
+/** @import { Figure, Row } from './types.ts' */
 
 /** Three digits that count, and no more. @param {number} value */
 export function short(value) {
@@ -10,17 +10,17 @@ export function short(value) {
 }
 
 /** @param {Row} row */
-export const ratioOf = ({ ratio, reeve, raw }) => ratio ?? (raw && reeve.value / raw.value)
+export const ratioOf = ({ ratio, measured, raw }) => ratio ?? (raw && measured.value / raw.value)
 
 /** Whether it is as it should be; `undefined` where nothing is asked. @param {Row} row */
 export function isMet(row) {
   if (row.target === undefined) return undefined
-  const value = row.target.of === 'value' ? row.reeve.value : ratioOf(row)
+  const value = row.target.of === 'value' ? row.measured.value : ratioOf(row)
   const { atMost = Number.POSITIVE_INFINITY, atLeast = Number.NEGATIVE_INFINITY } = row.target
   return value !== undefined && value <= atMost && value >= atLeast
 }
 
-const HEAD = ['', 'unit', 'reeve', 'low … high', 'raw', 'low … high', 'ratio', 'target', '']
+const HEAD = ['', 'unit', 'measured', 'low … high', 'raw', 'low … high', 'ratio', 'target', '']
 
 /** @param {readonly { name: string, about: string, rows: readonly Row[] }[]} results */
 export function table(results) {
@@ -42,17 +42,17 @@ export function table(results) {
 
 /** @param {Row} row */
 function cellsOf(row) {
-  const { what, unit, reeve, raw, rawIs, target } = row
+  const { what, unit, measured, raw, rawIs, target } = row
   const ratio = ratioOf(row)
   const met = isMet(row)
   return [
     `  ${what}`,
     unit,
-    short(reeve.value),
-    spreadOf(reeve),
+    short(measured.value),
+    spreadOf(measured),
     raw === undefined ? '' : short(raw.value),
     raw === undefined ? '' : spreadOf(raw),
-    ratio === undefined ? '' : `${short(ratio)}×`,
+    ratio === undefined || !Number.isFinite(ratio) ? '' : `${short(ratio)}×`,
     target === undefined ? '' : wish(target),
     [met === undefined ? '' : met ? 'met' : 'MISSED', rawIs && `(raw: ${rawIs})`].filter(Boolean).join(' '),
   ]
@@ -61,6 +61,6 @@ function cellsOf(row) {
 /** @param {Figure} figure */
 const spreadOf = ({ low, high }) => `${short(low)} … ${short(high)}`
 
-/** @param {import('./types.d.ts').Target} target */
+/** @param {import('./types.ts').Target} target */
 const wish = ({ of, atMost, atLeast }) =>
   `${atMost === undefined ? `≥ ${short(atLeast ?? 0)}` : `≤ ${short(atMost)}`}${of === 'ratio' ? '×' : ''}`

@@ -9,7 +9,8 @@ let written = 0
 const began = performance.now()
 for (let now = 0; now < Number(ms); now = performance.now() - began) {
   // Each line by a write of its own, as agents do.
-  for (const due = now * perMs; written < due; written += 1) writeSync(fds[written % fds.length] ?? 0, 'beat\n')
+  for (const due = now * perMs; written < due; written += 1)
+    writeSync(fds[written % fds.length] ?? 0, 'beat\n')
   await pause(2)
 }
 for (const fd of fds) closeSync(fd)

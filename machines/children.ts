@@ -310,7 +310,7 @@ class Keeper {
     if (!child.faulted) {
       child.faulted = true
       const reason: Reason | null = last?.reason ?? null
-      const runningSinceMs = last?.runningSinceMs ?? null
+      const runningSinceMs = last?.times.running ?? null
       this.#begin(child, { process: last?.process ?? null, exit: child.exit, reason, error, runningSinceMs })
       return
     }

@@ -120,13 +120,13 @@ export const life = setup({
     setActivity: assign(({ event }) => (event.type === 'ACTIVITY' ? { activity: event.activity } : {})),
     setWorking: assign(({ context }) => ({
       activity: { kind: 'working' as const },
-      runningSinceMs: context.runningSinceMs ?? context.now(),
+      times: { ...context.times, running: context.times.running ?? context.now() },
     })),
     setEvidence: assign(({ event }) => (event.type === 'STALLED' ? { evidence: event.evidence } : {})),
     clearEvidence: assign({ evidence: null }),
     clearActivity: assign({ activity: null }),
     setExit: assign(({ context, event }) =>
-      event.type === 'EXITED' ? { exit: event.exit, exitedAtMs: context.now() } : {},
+      event.type === 'EXITED' ? { exit: event.exit, times: { ...context.times, exited: context.now() } } : {},
     ),
     setSpawnError: assign(({ context, event }) => ({
       error:
@@ -176,7 +176,7 @@ export const life = setup({
       const rungs = graceMs === undefined ? context.policy.rungs : scaleTo(context.policy.rungs, graceMs)
       return {
         ladder: startLadder(rungs, context.now()),
-        terminatingSinceMs: context.terminatingSinceMs ?? context.now(),
+        times: { ...context.times, terminating: context.times.terminating ?? context.now() },
       }
     }),
     climb: assign(({ context }) => ({ ladder: climb(context.ladder, context.now()) })),

@@ -31,7 +31,8 @@ export const endOf = (life: LifeContext): EndState => {
 /** How a life ended, once it stands in an end. */
 export function outputOf(life: LifeContext): LifeOutput {
   const end = endOf(life)
-  const elapsedMs = life.terminatingSinceMs === null ? undefined : life.now() - life.terminatingSinceMs
+  const { running, terminating, exited } = life.times
+  const elapsedMs = terminating === null ? undefined : life.now() - terminating
   return {
     agentId: life.agentId,
     incarnation: life.incarnation,
@@ -40,7 +41,7 @@ export function outputOf(life: LifeContext): LifeOutput {
     reason: life.reason,
     error: life.error,
     escaped: life.escaped,
-    ranMs: life.runningSinceMs === null ? 0 : (life.exitedAtMs ?? life.now()) - life.runningSinceMs,
+    ranMs: running === null ? 0 : (exited ?? life.now()) - running,
     entry: draft(life, end, 'end', {
       ...(life.exit && { exit: life.exit }),
       ...(life.reason && { reason: life.reason }),

@@ -107,7 +107,7 @@ export class Agent {
     return this.#supervisor.send(this.id, text)
   }
 
-  /** Its log, line by line. `since` is a byte offset, `'start'` (the default) or `'end'`; `follow` reads on until it has ended. */
+  /** Its log, line by line. Older files that rotation left come first. See {@link LogOptions}. */
   logs(options: LogOptions = {}): AsyncIterable<string> {
     return this.#supervisor.logs(this.id, options)
   }

@@ -1,6 +1,7 @@
 /** A promise with its handles outside. One that is rejected while nobody waits for it is no unhandled rejection. */
 export class Deferred<T> {
   readonly promise: Promise<T>
+  settled = false
   readonly #resolve: (value: T) => void
   readonly #reject: (error: unknown) => void
 
@@ -18,10 +19,12 @@ export class Deferred<T> {
   }
 
   resolve(value: T): void {
+    this.settled = true
     this.#resolve(value)
   }
 
   reject(error: unknown): void {
+    this.settled = true
     this.#reject(error)
   }
 }

@@ -310,10 +310,12 @@ export class Runtime {
       }
     }
     if (!ended) return
-    const failure = seat.failure()
-    seat.ready.reject(failure)
-    seat.restart?.deferred.reject(failure)
-    seat.restart = undefined
+    if (!seat.ready.settled || seat.restart) {
+      const failure = seat.failure()
+      seat.ready.reject(failure)
+      seat.restart?.deferred.reject(failure)
+      seat.restart = undefined
+    }
     seat.end.resolve(record)
   }
 

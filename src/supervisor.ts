@@ -37,7 +37,10 @@ import type { AgentSpec } from './spec.ts'
 import { parseStrictly } from './strict.ts'
 
 export interface LogOptions {
-  /** A byte offset, `'start'` (the default) or `'end'`. Lines of a log bear no time. */
+  /**
+   * An offset in everything that was ever written to the log, in bytes: rotation changes none, and one older than all
+   * that is kept means `'start'`, the oldest line that is (the default); or `'end'`. Lines of a log bear no time.
+   */
   readonly since?: number | 'start' | 'end'
   /** Reads on, until the agent has ended. */
   readonly follow?: boolean

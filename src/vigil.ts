@@ -110,9 +110,11 @@ export class Vigil {
       return
     }
     const counts = offset === undefined || seat.plan.heartbeat?.sources.includes('report')
-    const silentMs = this.silentMs(address)
-    if (counts && this.#deadlines.beat(lifeKey(address)).stalled)
-      send({ type: 'HEARTBEAT', ...address, evidence: { ...(silentMs !== undefined && { silentMs }) } })
+    if (counts) {
+      const { stalled, silentMs } = this.#deadlines.beat(lifeKey(address))
+      if (stalled)
+        send({ type: 'HEARTBEAT', ...address, evidence: { ...(silentMs !== undefined && { silentMs }) } })
+    }
     switch (report.type) {
       case 'ready':
         if (seat.plan.ready === 'report') send({ type: 'READY', ...address, evidence: { ready: 'report' } })

@@ -43,6 +43,7 @@ t.test('the defaults are those of the table', async (t) => {
     },
     ttlMs: null,
     stdin: 'closed',
+    logLimits: { maxBytes: 10 * 1024 * 1024, keep: 3 },
     cleanupTimeoutMs: 30_000,
     detachOk: false,
   })
@@ -60,6 +61,41 @@ t.test('durations: milliseconds, or text as `ms` reads it; never negative', asyn
     t.equal(durationMs(given, 'x'), ms, String(given))
   for (const given of ['soon', '', ' ', '-5s', -1, Number.NaN, Number.POSITIVE_INFINITY, 'x'.repeat(200)])
     t.throws(() => durationMs(given, 'grace'), { code: 'invalid_spec', field: 'grace' }, String(given))
+})
+
+t.test('sizes: bytes, or text in units of 1024', async (t) => {
+  for (const [given, bytes] of [
+    [65_536, 65_536],
+    [1e6 + 0.5, 1e6],
+    ['64kb', 65_536],
+    ['100000', 100_000],
+    ['100000b', 100_000],
+    ['10mb', 10 * 1024 ** 2],
+    [' 1.5 MB ', 1.5 * 1024 ** 2],
+    ['2GB', 2 * 1024 ** 3],
+    ['1tb', 1024 ** 4],
+  ] as const)
+    t.same(plan({ output: { maxSize: given } }).logLimits, { maxBytes: bytes, keep: 3 }, String(given))
+  for (const maxSize of [
+    '',
+    ' ',
+    'mb',
+    '-1mb',
+    '1e9',
+    '1pb',
+    '99999999tb',
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    -1,
+  ])
+    t.match(refusal({ command: ['x'], output: { maxSize } }), {
+      field: 'output.maxSize',
+      message: /is not a size/,
+    })
+  t.same(plan({ output: { keep: 0 } }, { output: { maxSize: '1mb' } }).logLimits, {
+    maxBytes: 1024 ** 2,
+    keep: 0,
+  })
 })
 
 t.test("a supervisor's defaults are laid under the spec, key by key", async (t) => {
@@ -127,6 +163,19 @@ t.test('bad input gets an error that names the field, the value and the way out'
     [{ ...c, env: { 'A=B': 'secret' } }, 'env.A=B', /holds no "="/],
     [{ ...c, env: { A: 1 } }, 'env.A', /text, or null/],
     [{ ...c, exitCodes: [256] }, 'exitCodes.0', /256/],
+    [
+      { ...c, output: { maxSize: 'big' } },
+      'output.maxSize',
+      /"big" is not a size\. Write a number of bytes, or text like "512kb"/,
+    ],
+    [{ ...c, output: { maxSize: '10m' } }, 'output.maxSize', /"10m" is not a size/],
+    [{ ...c, output: { maxSize: 0 } }, 'output.maxSize', /0 is less than 64 KiB/],
+    [{ ...c, output: { maxSize: '63kb' } }, 'output.maxSize', /"63kb" is less than 64 KiB/],
+    [{ ...c, output: { maxSize: true } }, 'output.maxSize', /true is not a size/],
+    [{ ...c, output: { keep: 1.5 } }, 'output.keep', /whole number from 0 to 100.*1\.5/],
+    [{ ...c, output: { keep: -1 } }, 'output.keep', /whole number from 0 to 100.*-1/],
+    [{ ...c, output: { keep: '3' } }, 'output.keep', /whole number from 0 to 100.*"3"/],
+    [{ ...c, output: { size: 1 } }, 'output.size', /no such field in output/],
     [{ ...c, cleanup: ['rm'] }, 'cleanup.0', /"rm" is not a function/],
     [{ ...c, colour: 'red' }, 'colour', /no such field in spec/],
   ]
@@ -144,8 +193,6 @@ t.test('what is designed and not built yet is refused, and says so', async (t) =
     ['onConflict', 'queue'],
     ['budget', { turns: 3 }],
     ['adoptFor', '1h'],
-    ['output', { maxSize: '10mb' }],
-    ['output', { keep: 3 }],
     ['ready', { port: 80 }],
     ['ready', { http: 'http://localhost' }],
     ['ready', { exec: ['true'] }],

@@ -1,9 +1,9 @@
 /** `child_process` and nothing else: the limit that everything is held against. */
-/** @import { Crew, Killed } from '../types.d.ts' */
+/** @import { Blocked, Crew, Killed } from '../types.ts' */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpuMsSince } from '../figures.js'
-import { killAll, moment, untilAllRun } from '../processes.js'
+import { killAll, moment, threadMs, untilAllRun } from '../processes.js'
 
 /** @typedef {import('node:child_process').ChildProcess} Child */
 
@@ -27,6 +27,12 @@ export async function openCrew() {
     for (const child of children) process.kill(-pidOf(child), signal)
   }
 
+  async function clear() {
+    const gone = [...children].map((child) => once(child, 'exit'))
+    killAll([...children].map(pidOf))
+    await Promise.all(gone)
+  }
+
   return {
     async start(command, count) {
       const cpu = process.cpuUsage()
@@ -37,13 +43,14 @@ export async function openCrew() {
     },
 
     async block(command, count) {
-      /** @type {number[]} */
+      /** @type {Blocked[]} */
       const blocked = []
       for (let i = 0; i < count; i += 1) {
+        const cpu = threadMs()
         const began = moment()
         const started = once(fork(command), 'spawn')
         await new Promise((resolve) => process.nextTick(resolve))
-        blocked.push(moment() - began)
+        blocked.push({ ms: moment() - began, cpuMs: threadMs() - cpu })
         await started
       }
       return blocked
@@ -68,7 +75,7 @@ export async function openCrew() {
         victims[i % victims.length] = next
         await once(next, 'spawn')
       }
-      await this.clear()
+      await clear()
       return killed
     },
 
@@ -105,14 +112,7 @@ export async function openCrew() {
       }
     },
 
-    async clear() {
-      const gone = [...children].map((child) => once(child, 'exit'))
-      killAll([...children].map(pidOf))
-      await Promise.all(gone)
-    },
-
-    async close() {
-      await this.clear()
-    },
+    clear,
+    close: clear,
   }
 }

@@ -1,17 +1,17 @@
 /** The same, by Reeve, as a user has it: a supervisor with its launcher, a home, a registry in memory. */
 /** @import { Agent, Entry } from '../../src/index.ts' */
-/** @import { Crew, Killed } from '../types.d.ts' */
+/** @import { Blocked, Crew, Killed } from '../types.ts' */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { loadReeve } from '../built.js'
 import { cpuMsSince } from '../figures.js'
-import { moment, untilAllRun } from '../processes.js'
+import { moment, threadMs, untilAllRun } from '../processes.js'
 
 /** @returns {Promise<Crew>} */
 export async function openCrew() {
   const { createSupervisor } = await loadReeve()
-  const dir = mkdtempSync(path.join(tmpdir(), 'reeve-bench-'))
+  const dir = mkdtempSync(path.join(process.env.REEVE_BENCH_HOMES ?? tmpdir(), 'reeve-bench-'))
   const reeve = await createSupervisor({
     home: path.join(dir, 'home'),
     defaults: { restart: { backoff: { initial: 0 }, intensity: false } },
@@ -43,6 +43,11 @@ export async function openCrew() {
       })
     })
 
+  async function clear() {
+    await reeve.kill({ all: true })
+    agents = []
+  }
+
   return {
     async start(command, count) {
       const cpu = process.cpuUsage()
@@ -53,14 +58,15 @@ export async function openCrew() {
     },
 
     async block(command, count) {
-      /** @type {number[]} */
+      /** @type {Blocked[]} */
       const blocked = []
       for (let i = 0; i < count; i += 1) {
+        const cpu = threadMs()
         const began = moment()
         const agent = spawn(command)
         // Behind what spawn() put off to the end of this turn: the write to the launcher.
         await new Promise((resolve) => process.nextTick(resolve))
-        blocked.push(moment() - began)
+        blocked.push({ ms: moment() - began, cpuMs: threadMs() - cpu })
         await agent.ready
       }
       return blocked
@@ -84,7 +90,7 @@ export async function openCrew() {
         const knownMs = (await exit) - began
         killed.push({ knownMs, backMs: back ? (await back) - began : knownMs })
       }
-      await this.clear()
+      await clear()
       return killed
     },
 
@@ -126,14 +132,11 @@ export async function openCrew() {
       }
     },
 
-    async clear() {
-      await reeve.kill({ all: true })
-      agents = []
-    },
+    clear,
 
     async close() {
       try {
-        await this.clear()
+        await clear()
       } finally {
         await reeve.stop({ timeout: '5s' })
         rmSync(dir, { recursive: true, force: true })

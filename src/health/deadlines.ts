@@ -38,11 +38,13 @@ export interface DeadlinesOptions {
   readonly onTrouble?: (message: string, cause?: unknown) => void
 }
 
-/** The answer to a beat. One of three frozen objects: a beat allocates nothing. */
+/** The answer to a beat. That of a life which is well is a frozen object: it allocates nothing. */
 export interface Beat {
   readonly known: boolean
   /** It counts as stalled: its machine wants to hear of this beat. */
   readonly stalled: boolean
+  /** Of a stalled one: how long it had been silent, in milliseconds. */
+  readonly silentMs?: number
 }
 const UNKNOWN: Beat = Object.freeze({ known: false, stalled: false })
 const HEARD: Beat = Object.freeze({ known: true, stalled: false })
@@ -85,8 +87,10 @@ export class Deadlines {
   beat(key: string): Beat {
     const watched = this.#lives.get(key)
     if (watched === undefined) return UNKNOWN
-    watched.beatMs = this.#clock.now()
-    return watched.stalled ? HEARD_STALLED : HEARD
+    const nowMs = this.#clock.now()
+    const silentMs = nowMs - watched.beatMs
+    watched.beatMs = nowMs
+    return watched.stalled ? { known: true, stalled: true, silentMs } : HEARD
   }
 
   /** What the life says it does; a beat as well. `idle` and `waiting` hold the deadline, within `maxWaitMs`. */

@@ -16,6 +16,8 @@ export interface ConnectionOptions extends HelperOptions {
 }
 
 const GREETED_WITHIN_MS = 10_000
+/** So many are written at once. */
+const MANY_LINES = 16
 /** Requests that wait in memory because the launcher does not read: told once, for it should never happen. */
 const MANY_UNREAD_BYTES = 64 * 1024 * 1024
 
@@ -29,6 +31,7 @@ export class Connection {
   readonly #options: ConnectionOptions
   #warned = false
   #unsent: string[] = []
+  #planned: NodeJS.Immediate | undefined
 
   private constructor(child: ChildProcess, socket: Socket, options: ConnectionOptions) {
     this.pid = child.pid ?? 0
@@ -95,10 +98,13 @@ export class Connection {
     this.sendLine(lineOf(request))
   }
 
-  /** Lines of one turn are written together: a write wakes the launcher, and may cost this process its turn. */
+  /** Lines of one turn are written together, but for many: a write wakes the launcher, which has then enough to do. */
   sendLine(line: string): void {
-    if (this.#unsent.length === 0) process.nextTick(() => this.#flush())
+    if (this.#unsent.length === 0) this.#planned = setImmediate(() => this.#flush())
     this.#unsent.push(line)
+    if (this.#unsent.length < MANY_LINES) return
+    clearImmediate(this.#planned)
+    this.#flush()
   }
 
   #flush(): void {

@@ -64,13 +64,15 @@ export interface Pass {
   readonly lost: number
 }
 
-const SLICE_BYTES = 256 * 1024
+const MIB = 1024 * 1024
+/** Copied at once, outside the event loop. */
+const SLICE_BYTES = MIB
 /** A part ends at the last end of a line within so many bytes; in a longer line, at a block. */
 const LINE_BYTES = 64 * 1024
 /** Copied in one go before a truncation: about 2 ms. What is beyond is lost. */
-const LAST_GO_BYTES = 4 * 1024 * 1024
+const LAST_GO_BYTES = 4 * MIB
 /** Nobody appends to a file faster: 4 GiB/s. */
-const FASTEST_BYTES_PER_MS = 4 * 1024 * 1024
+const FASTEST_BYTES_PER_MS = 4 * MIB
 /** A truncation waits for writes that are under way; it keeps the next ones out while it takes place. */
 const LOCK_MS = 0.1
 /** Rounds of copying what was written during the one before. */

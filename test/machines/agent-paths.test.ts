@@ -10,7 +10,7 @@ import {
 } from 'xstate'
 import { getAdjacencyMap, getShortestPaths } from 'xstate/graph'
 import { agentMachine } from '../../machines/agent.ts'
-import type { LifeInput, LifePolicy } from '../../machines/context.ts'
+import { contextOf, type LifeInput, type LifePolicy } from '../../machines/context.ts'
 import type { LifeEvent, Reason } from '../../machines/events.ts'
 import { SteppingClock } from '../../src/clock.ts'
 
@@ -161,4 +161,9 @@ t.test('together they take every edge, always and after too', async (t) => {
   const missing = definedEdges().filter((edge) => !taken.has(edge))
   t.same(missing, [])
   t.ok(taken.size > 60, `${taken.size} edges`)
+})
+
+t.test('a life knows fewer than 20 things: at 20, V8 makes a dictionary of each new context', async (t) => {
+  const context = contextOf(inputOf({ policy }, () => 0))
+  t.ok(Object.keys(context).length < 20, `${Object.keys(context).length} fields`)
 })

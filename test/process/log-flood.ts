@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import '../children-untouched.ts'
 import { type Clock, realClock } from '../../src/clock.ts'
+import type { LogLimits } from '../../src/process/log-rotation.ts'
 import { type ReadLogOptions, readLog } from '../../src/process/logs.ts'
-import { fixture } from './rig.ts'
+import { DIST, fixture } from './rig.ts'
 
 /** Bytes of a numbered line, newline included. */
 export const WIDTH = 100
@@ -40,6 +41,48 @@ export function flood(t: Test, log: string, lines: number, megabytesPerSecond: n
   closeSync(fd)
   t.teardown(() => child.kill('SIGKILL'))
   return child
+}
+
+/** A process that rotates, as a launcher does: once it looks, with what it said. */
+export async function rotator(
+  t: Test,
+  program: string,
+  logs: readonly [string, LogLimits][],
+): Promise<{ readonly child: ChildProcess; readonly said: () => string }> {
+  const args = [
+    fixture('rotates-log.js'),
+    DIST,
+    program,
+    ...logs.flatMap(([log, limits]) => [log, JSON.stringify(limits)]),
+  ]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  let said = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+  })
+  await once(child.stdout, 'data')
+  return { child, said: () => said }
+}
+
+const ROUNDS = 50
+
+/**
+ * A flood, and one after another who rotates its log and is killed at a random moment. What the last one left is read.
+ */
+export async function killedRotating(t: Test, program: string): Promise<{ log: string; killed: number }> {
+  const log = join(folder(t), 'a.log')
+  const agent = flood(t, log, 600_000, 5)
+  let killed = 0
+  for (; killed < ROUNDS && agent.exitCode === null; killed++) {
+    const { child } = await rotator(t, program, [[log, { maxBytes: 256 * 1024, keep: 1000 }]])
+    await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 40))
+    child.kill('SIGKILL')
+    await ended(child)
+  }
+  agent.kill('SIGKILL')
+  await ended(agent)
+  return { log, killed }
 }
 
 export const ended = (child: ChildProcess): Promise<unknown> =>

@@ -82,3 +82,37 @@ t.test('log and folders are ours alone', async (t) => {
   t.equal(statSync(c.home).mode & 0o777, 0o700)
   t.equal(readFileSync(agent.record.logFile, 'utf8'), 'secret\n')
 })
+
+t.test('a log is rotated beneath an agent: nobody misses a line, no offset changes', async (t) => {
+  const c = await crew(t)
+  const flood = (lines: number) => [
+    process.execPath,
+    fixture('floods-numbered-lines.js'),
+    String(lines),
+    '100',
+    '1',
+  ]
+  const agent = c.spawn({
+    command: ['sh', '-c', '"$@"; echo up; exec sleep 1000', 'sh', ...flood(3000)],
+    output: { maxSize: '64kb', keep: 5 },
+    ready: { line: 'up' },
+  })
+  const { logFile } = agent.record
+  const followed = all(agent.logs({ follow: true }))
+  const onDisk = () => statSync(logFile).blocks * 512
+  await soon(agent.ready, 'the line after the rotations')
+  await until(() => (existsSync(`${logFile}.4`) && onDisk() < 100_000) || null, {
+    what: 'rotated four times',
+  })
+  t.equal(statSync(logFile).size, 3000 * 100 + 3, 'its apparent size goes on')
+  const numbers = Array.from({ length: 3000 }, (_, i) => i)
+  const read = (lines: readonly string[]) => lines.filter((line) => line !== 'up').map(Number)
+  t.same(read(await all(agent.logs())), numbers)
+  t.same(read(await all(agent.logs({ since: 1234 * 100 }))), numbers.slice(1234))
+  t.equal(statSync(`${logFile}.1`).mode & 0o777, 0o600)
+  await agent.restart()
+  await soon(agent.ready, 'the ready line of the next life')
+  t.equal((await all(agent.logs({ since: 3000 * 100 })))[0], 'up', 'offsets of the life before stay')
+  await agent.stop()
+  t.same(read(await soon(followed, 'the end of the log')), [...numbers, ...numbers])
+})

@@ -11,6 +11,7 @@ const product = new URL('../../', import.meta.url).href
 const FILES: Readonly<Record<string, string>> = {
   'src/process/proc.js': 'proc.js',
   'src/process/launch.js': 'launch.js',
+  'src/process/log-keeper.js': 'log-keeper.js',
   'src/process/helper-process.js': 'helper-process.js',
   'src/process/socket-path.js': 'socket-path.js',
   'machines/effects.js': 'faulty/effects.js',

@@ -6,7 +6,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
-import type { Exit } from '../../machines/events.ts'
+import { type Exit, lifeKey } from '../../machines/events.ts'
 import { HostedSupervisor } from '../../src/process/hosted-supervisor.ts'
 import type { LaunchOrder } from '../../src/process/launcher.ts'
 import type { Reply, Request } from '../../src/process/protocol.ts'
@@ -28,17 +28,8 @@ export interface SimLauncher {
 
 /** Who runs at this moment: what `process.pid` says. */
 let running: SimLauncher | undefined
-const ordered = new WeakMap<LaunchOrder, SimLauncher>()
 
 export const runningPid = (): number => running?.pid ?? SUPERVISOR
-
-/** The launcher that was given this order. */
-export function currentLauncher(order: LaunchOrder): SimLauncher {
-  const launcher = ordered.get(order) ?? running
-  if (!launcher) throw new Error('an order without a launcher')
-  ordered.set(order, launcher)
-  return launcher
-}
 
 export interface Taps {
   asked(request: Request): boolean
@@ -49,6 +40,8 @@ export class Launchers {
   readonly #world: World
   readonly #taps: Taps
   readonly all: SimLauncher[] = []
+  /** Who was asked last for each life. */
+  readonly #ordered = new Map<string, SimLauncher>()
   #started = 0
 
   constructor(world: World, taps: Taps) {
@@ -64,6 +57,13 @@ export class Launchers {
   get serving(): SimLauncher | undefined {
     const { newest } = this
     return newest && !newest.party.dead && newest.welcomedAtMs !== null ? newest : undefined
+  }
+
+  /** The launcher that was given this order. */
+  orderedFrom(order: LaunchOrder): SimLauncher {
+    const launcher = this.#ordered.get(lifeKey(order))
+    if (!launcher) throw new Error(`nobody was asked for ${lifeKey(order)}`)
+    return launcher
   }
 
   /** As `startHelper`: resolves when it listens. */
@@ -104,7 +104,14 @@ export class Launchers {
     const [here, there] = Wire.pair(
       time,
       dice.fork(`wire ${this.#started}`),
-      { owner: supervisor, tap: (line) => taps.asked(JSON.parse(line) as Request) },
+      {
+        owner: supervisor,
+        tap: (line) => {
+          const request = JSON.parse(line) as Request
+          if (request.type === 'launch') this.#ordered.set(lifeKey(request.order), launcher)
+          return taps.asked(request)
+        },
+      },
       {
         owner: launcher.party,
         tap: (line) => {

@@ -7,7 +7,6 @@ import { failed } from '../../../src/process/launch-errors.ts'
 import { lifeKey } from '../../../machines/events.ts'
 import { here, isBroken } from '../here.ts'
 import type { Kind } from '../kernel/programs.ts'
-import { currentLauncher } from '../launchers.ts'
 
 export const { scrubbed, environmentFor } = real
 
@@ -15,7 +14,7 @@ const kindOf = ({ command }: LaunchOrder): Kind => command[1] as Kind
 
 export const prepare: typeof real.prepare = async (order) => {
   const world = here()
-  const launcher = currentLauncher(order)
+  const launcher = world.launchers.orderedFrom(order)
   const dice = world.dice.fork(`prepare ${lifeKey(order)}`)
   const ms = dice.chance(0.05) ? dice.between(0, 3_000) : dice.between(0, 3)
   await new Promise<void>((resolve) => {
@@ -32,7 +31,7 @@ export const fork: typeof real.fork = (order, base) => {
   const dice = world.dice.fork(`life ${lifeKey(order)}`)
   if (kind === 'missing') return Promise.resolve(failed('There is no such program.', 'ENOENT'))
   if (kind === 'busy' && dice.chance(0.5)) return Promise.resolve(failed('No process could be made.', 'EAGAIN'))
-  const launcher = currentLauncher(order)
+  const launcher = world.launchers.orderedFrom(order)
   const times = isBroken('two-lives') && dice.chance(0.2) ? 2 : 1
   let leader: ReturnType<typeof world.begin>
   for (let i = 0; i < times; i += 1)

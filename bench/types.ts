@@ -14,7 +14,7 @@ export interface Figure {
 }
 
 export interface Target {
-  /** What is held to it: Reeve's own figure, or its ratio to the raw limit. */
+  /** What is held to it: the figure itself, or its ratio to the raw limit. */
   readonly of: 'value' | 'ratio'
   readonly atMost?: number
   readonly atLeast?: number
@@ -23,7 +23,7 @@ export interface Target {
 export interface Row {
   readonly what: string
   readonly unit: string
-  readonly reeve: Figure
+  readonly measured: Figure
   /** The raw limit, measured in the same run. */
   readonly raw?: Figure
   /** What `raw` is, where it is not `child_process`. */
@@ -47,6 +47,13 @@ export interface Benchmark {
 
 /** When something happened, in milliseconds of the machine's monotonic clock: comparable between processes. */
 export type Moment = number
+
+export interface Blocked {
+  /** On the clock, others' turns on the core included. */
+  readonly ms: number
+  /** CPU time of the thread. */
+  readonly cpuMs: number
+}
 
 export interface Started {
   /** From the first call until all run. */
@@ -82,8 +89,8 @@ export interface Stopped {
 export interface Crew {
   /** Starts `count` of this command, and waits until all run. */
   start(command: readonly [string, ...string[]], count: number): Promise<Started>
-  /** Milliseconds for which each of `count` spawns, one after another, kept the loop to itself. */
-  block(command: readonly [string, ...string[]], count: number): Promise<number[]>
+  /** For how long each of `count` spawns, one after another, kept the loop to itself. */
+  block(command: readonly [string, ...string[]], count: number): Promise<Blocked[]>
   /** Ends one after another of `count` processes by SIGKILL; `again`: each is brought back. */
   kill(count: number, again: boolean): Promise<Killed[]>
   /** SIGTERM to all that `start` started, SIGKILL when the grace is over. */

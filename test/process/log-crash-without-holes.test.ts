@@ -1,0 +1,15 @@
+/** The same as `log-crash.test.ts` where holes cannot be punched: logs are copied and truncated. */
+import { existsSync } from 'node:fs'
+import t from 'tap'
+import { hold, killedRotating, read } from './log-flood.ts'
+
+hold(t)
+
+t.test('SIGKILL at random moments: no line is doubled, and hardly any is lost', async (t) => {
+  const { log, killed } = await killedRotating(t, '/no/such/fallocate')
+  const reading = await read(log)
+  t.comment(`${killed} killed, ${reading.lines} lines up to ${reading.last}, ${reading.wrong}`)
+  const lost = (reading.last ?? 0) + 1 - reading.lines
+  t.ok(lost >= -1 && lost < 200, `${lost} lines are lost`)
+  t.ok(existsSync(`${log}.10`), 'it was truncated all the while')
+})
