@@ -8,7 +8,7 @@ import { MOODS } from './outside/store.ts'
 import { endBoundMs, specOf } from './specs.ts'
 import type { World } from './world.ts'
 
-const NAMES = ['ada', 'bob', 'cyd', 'dee', 'eve', 'fay'] as const
+const NAMES = ['ada', 'bob', 'cyd', 'dee', 'eve', 'fay', 'gus', 'hal'] as const
 const QUERY_MS = 5_200
 
 export interface Step {
@@ -48,7 +48,7 @@ const spawn: Action = ({ world, dice, number }) => {
 }
 
 export const ACTIONS: Readonly<Record<string, { readonly weight: number; readonly run: Action }>> = {
-  spawn: { weight: 16, run: spawn },
+  spawn: { weight: 20, run: spawn },
 
   'spawn again by id': {
     weight: 1,
@@ -236,7 +236,7 @@ export const ACTIONS: Readonly<Record<string, { readonly weight: number; readonl
   },
 
   'the launcher dies': {
-    weight: 2,
+    weight: 1.5,
     run: ({ world }) => {
       const { serving } = world.launchers
       if (!serving) return
@@ -246,7 +246,7 @@ export const ACTIONS: Readonly<Record<string, { readonly weight: number; readonl
     },
   },
   'the launcher is stopped': {
-    weight: 1.5,
+    weight: 1,
     run: async ({ world, dice }) => {
       const { serving } = world.launchers
       if (!serving) return
@@ -259,7 +259,7 @@ export const ACTIONS: Readonly<Record<string, { readonly weight: number; readonl
     },
   },
   'the loop is blocked': {
-    weight: 2,
+    weight: 1.2,
     run: async ({ world, dice }) => {
       world.fault('blocked loops')
       const fromMs = world.nowMs
