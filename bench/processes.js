@@ -10,8 +10,8 @@ let schedstat
 const scratch = Buffer.alloc(128)
 
 /**
- * CPU time of this process's main thread, in milliseconds, to the nanosecond: what the loop itself did. Waiting for a
- * core that others hold counts on the clock, and not here.
+ * CPU time of this process's main thread, in milliseconds: what the loop itself did. Waiting for a core that others hold
+ * counts on the clock, and not here. Exact whenever the thread had waited for something, else some milliseconds old.
  */
 export function threadMs() {
   schedstat ??= openSync('/proc/self/schedstat', 'r')

@@ -7,7 +7,7 @@ import { withHost } from './hosts.js'
 /** Spawns at a time, by Reeve and raw; how often; megabytes of the host. */
 const SIZES = /** @type {const} */ ({
   full: { reeve: 100, raw: 10, times: 3, hosts: [0, 1000] },
-  quick: { reeve: 50, raw: 5, times: 2, hosts: [0, 1000] },
+  quick: { reeve: 50, raw: 3, times: 2, hosts: [0, 1000] },
   tiny: { reeve: 3, raw: 2, times: 1, hosts: [0] },
 })
 
@@ -65,8 +65,8 @@ function inHostOf(megabytes, size) {
       of('p50', clock, median),
       { ...of('p99', clock, p(0.99)), target },
       of('max', clock, greatest),
-      of('CPU of the loop, p50', cpu, median),
-      of('CPU of the loop, p99', cpu, p(0.99)),
+      of('CPU of it, p50', cpu, median),
+      of('CPU of it, p99', cpu, p(0.99)),
     ]
     return { rss: host.rssMb, rows }
   })

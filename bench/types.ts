@@ -51,7 +51,7 @@ export type Moment = number
 export interface Blocked {
   /** On the clock, others' turns on the core included. */
   readonly ms: number
-  /** CPU time of the thread. */
+  /** CPU time of the process. */
   readonly cpuMs: number
 }
 

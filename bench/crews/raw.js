@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpuMsSince } from '../figures.js'
-import { killAll, moment, threadMs, untilAllRun } from '../processes.js'
+import { killAll, moment, untilAllRun } from '../processes.js'
 
 /** @typedef {import('node:child_process').ChildProcess} Child */
 
@@ -46,11 +46,11 @@ export async function openCrew() {
       /** @type {Blocked[]} */
       const blocked = []
       for (let i = 0; i < count; i += 1) {
-        const cpu = threadMs()
+        const cpu = process.cpuUsage()
         const began = moment()
         const started = once(fork(command), 'spawn')
         await new Promise((resolve) => process.nextTick(resolve))
-        blocked.push({ ms: moment() - began, cpuMs: threadMs() - cpu })
+        blocked.push({ ms: moment() - began, cpuMs: cpuMsSince(cpu) })
         await started
       }
       return blocked

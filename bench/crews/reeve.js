@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { loadReeve } from '../built.js'
 import { cpuMsSince } from '../figures.js'
-import { moment, threadMs, untilAllRun } from '../processes.js'
+import { moment, untilAllRun } from '../processes.js'
 
 /** @returns {Promise<Crew>} */
 export async function openCrew() {
@@ -61,12 +61,12 @@ export async function openCrew() {
       /** @type {Blocked[]} */
       const blocked = []
       for (let i = 0; i < count; i += 1) {
-        const cpu = threadMs()
+        const cpu = process.cpuUsage()
         const began = moment()
         const agent = spawn(command)
         // Behind what spawn() put off to the end of this turn: the write to the launcher.
         await new Promise((resolve) => process.nextTick(resolve))
-        blocked.push({ ms: moment() - began, cpuMs: threadMs() - cpu })
+        blocked.push({ ms: moment() - began, cpuMs: cpuMsSince(cpu) })
         await agent.ready
       }
       return blocked

@@ -12,7 +12,7 @@ both(t, '100 that ignore SIGTERM are ended together, not one after another', asy
   const start = realClock.now()
   await rig.launcher.close(8000)
   const tookMs = realClock.now() - start
-  t.ok(tookMs >= 500 && tookMs < 1500, `${tookMs.toFixed(0)} ms for a grace of 500`)
+  t.ok(tookMs >= 500 && tookMs < 5000, `${tookMs.toFixed(0)} ms for a grace of 500`)
   for (const order of orders)
     t.same((await rig.answer('EXITED', order)).exit, { code: null, signal: 'SIGKILL' })
 })
@@ -65,7 +65,7 @@ both(t, 'close with a limit that is too short resolves all the same', async (t, 
   await until('ready', () => rig.log(order).includes('ready'))
   const start = realClock.now()
   await rig.launcher.close(100)
-  t.ok(realClock.now() - start < 1000)
+  t.ok(realClock.now() - start < 5000)
   t.ok(isAlive(leader))
   await until('it is ended by its ladder all the same', () => !isAlive(leader))
 })

@@ -63,7 +63,7 @@ t.test('a supervisor is killed: its agents go down their ladders, and nothing is
   symlinkSync(elsewhere, join(home, 'link'))
   const rig = new Rig(home)
   const file = join(elsewhere, 'stray')
-  const rungs = [{ signal: 'SIGTERM', waitMs: 1000 }] as const
+  const rungs = [{ signal: 'SIGTERM', waitMs: 4000 }] as const
   const orders = [
     rig.order([fixture('runs-forever.sh')], { rungs }),
     rig.order([fixture('ignores-sigterm.sh')], { rungs }),
@@ -75,9 +75,9 @@ t.test('a supervisor is killed: its agents go down their ladders, and nothing is
   const stray = mustIdentify((await pidsIn(file))[0] as number)
   await until('its trap is set', () => rig.log(orders[1] as LaunchOrder).includes('ready'))
   supervisor.child.kill('SIGKILL')
-  await untilDead(agents[0] as ProcessIdentity, 900)
+  await untilDead(agents[0] as ProcessIdentity, 3900)
   t.ok(isAlive(agents[1] as ProcessIdentity), 'one that ignores SIGTERM has its time')
-  for (const process of [...agents, stray, launcher]) await untilDead(process, 3000)
+  for (const process of [...agents, stray, launcher]) await untilDead(process, 12_000)
   t.notOk(existsSync(home), 'an ephemeral home is removed')
   t.equal(readFileSync(join(elsewhere, 'precious'), 'utf8'), 'kept', 'and no link followed')
 })
@@ -119,7 +119,7 @@ t.test('only SIGKILL ends a launcher, and a new one goes on', async (t) => {
   process.kill(diesProcess.pid, 'SIGKILL')
   const start = realClock.now()
   t.same((await rig.answer('EXITED', dies)).exit, { code: null, signal: null })
-  t.ok(realClock.now() - start < 1000, `noticed after ${(realClock.now() - start).toFixed(0)} ms`)
+  t.ok(realClock.now() - start < 5000, `noticed after ${(realClock.now() - start).toFixed(0)} ms`)
   t.match(await rig.launcher.usage([stubborn]), [{ processes: 2 }])
   rig.launcher.signal(stubborn, 'SIGKILL')
   await rig.answer('EXITED', stubborn)

@@ -70,7 +70,7 @@ t.test(
       state: 'crashed',
       exit: { code: null, signal: null },
     })
-    t.ok(performance.now() - died < 1500, 'within about a second')
+    t.ok(performance.now() - died < 5000, 'within about a second')
 
     t.match(await soon(stops.stop(), 'stopped'), { escaped: [], killedGracefully: false })
     t.same(tree.filter(alive), [])
@@ -212,7 +212,7 @@ t.test(
       escaped: [pid],
       timedOut: true,
     })
-    t.ok(performance.now() - began < 2000)
+    t.ok(performance.now() - began < 8000)
     process.kill(launcher, 'SIGCONT')
     await untilDead([pid, launcher], 4000)
   },

@@ -62,7 +62,7 @@ t.test(
     t.ok(told.length <= 12, 'told at most once a second each')
     const began = performance.now()
     t.match(await c.stop({ timeout: '2s' }), { escaped: [], timedOut: true })
-    t.ok(performance.now() - began < 3500)
+    t.ok(performance.now() - began < 10_000)
   },
 )
 

@@ -184,7 +184,7 @@ export class Embedder {
     const { world, told, known } = this
     told.push(entry)
     const { seq, agentId, incarnation, from, to, event } = entry
-    world.trace(`${seq} ${agentId}.${incarnation} ${from} → ${to} (${event})${entry.reason ? ` ${entry.reason.kind}` : ''}`)
+    world.trace(`${seq} ${agentId}.${incarnation} ${from} → ${to} (${event})${entry.reason ? ` ${entry.reason.kind}` : ''}${entry.evidence ? ` ${JSON.stringify(entry.evidence)}` : ''}`)
     const one = known.get(agentId)
     one?.entries.push(entry)
     onEntry(world, entry, one)

@@ -3,6 +3,7 @@ import { type Entry, isEnd, lifeKey } from '../../../machines/events.ts'
 import type { Known } from '../embedder.ts'
 import { lives } from '../kernel/process.ts'
 import type { World } from '../world.ts'
+import { calmSinceMs } from './calm.ts'
 import { isNamed, mayStay } from './processes.ts'
 
 const FOLLOWS: Record<string, readonly string[]> = {
@@ -24,6 +25,7 @@ export function onEntry(world: World, entry: Entry, known: Known | undefined): v
   if (!known) return
   lawful(world, entry, known)
   intended(world, entry, known)
+  if (entry.escaped) trulyEscaped(world, entry)
   if (entry.from === entry.to) return
   if (isEnd(entry.to)) nothingLeft(world, entry, known)
   if (entry.to === 'stalling') silent(world, entry, known)
@@ -61,6 +63,19 @@ function nothingLeft(world: World, entry: Entry, { record }: Known): void {
   for (const left of world.kernel.byLife.get(key) ?? [])
     if (lives(left) && !mayStay(left, detachOk) && !isNamed(world, key, left.pid) && !entry.escaped?.includes(left.pid))
       world.violated(name, `${key} is ${entry.to}, and ${left.pid} (${left.comm}) lives (state ${left.state})`)
+}
+
+/** What is said to have escaped lives, or died while that was on its way. */
+function trulyEscaped(world: World, entry: Entry): void {
+  const name = 'P1 what is named as escaped lives'
+  world.checking(name)
+  if (entry.to !== 'reaping') return
+  const processes = world.kernel.byLife.get(lifeKey(entry)) ?? []
+  for (const pid of entry.escaped ?? []) {
+    const one = processes.find((process) => process.pid === pid && (process.diedAtMs ?? world.nowMs) > world.nowMs - 100)
+    if (!one && world.nowMs - calmSinceMs(world) > 1_000)
+      world.violated(name, `${lifeKey(entry)}: ${pid} is named, and is dead`)
+  }
 }
 
 /** A look at a life whose deadline passed takes this long at most. */

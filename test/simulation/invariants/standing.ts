@@ -5,6 +5,7 @@ import type { AgentRecord } from '../../../src/registry/record.ts'
 import { lives } from '../kernel/process.ts'
 import type { Store } from '../outside/store.ts'
 import type { World } from '../world.ts'
+import { calmSinceMs } from './calm.ts'
 
 /** An exit of a child is listed this soon, the way through a tired launcher included; one that is watched, this soon. */
 const LISTED_MS = 60
@@ -14,7 +15,7 @@ type Check = (world: World) => Iterable<string>
 
 export const STANDING: Readonly<Record<string, Check>> = {
   *'P1 alive is what is alive'(world) {
-    if (world.supervisor.frozen) return
+    if (world.supervisor.frozen || world.embedder.stopped) return
     const calmMs = world.nowMs - calmSinceMs(world)
     for (const record of world.embedder.supervisor.list()) yield* listed(world, record, calmMs)
   },
@@ -64,13 +65,6 @@ export function checkStanding(world: World): void {
     world.checking(name)
     for (const message of check(world)) world.violated(name, message)
   }
-}
-
-/** Since when the supervisor and its launcher are well, and speak to each other. */
-export function calmSinceMs({ launchers, truth, supervisor }: World): number {
-  const { serving } = launchers
-  if (!serving || serving.party.frozen || supervisor.frozen) return Number.POSITIVE_INFINITY
-  return Math.max(truth.disturbedMs, serving.welcomedAtMs ?? 0, truth.blocked.at(-1)?.toMs ?? 0)
 }
 
 function* listed(world: World, record: AgentRecord, calmMs: number): Generator<string> {

@@ -202,7 +202,7 @@ export class Kernel {
           return byLauncher(process.exit ?? { code: null, signal: null })
         this.reap(process)
       },
-      dice.between(0, byLauncher ? 3 : 40),
+      byLauncher ? dice.between(0, 3) : dice.chance(0.1) ? dice.between(5_000, 60_000) : dice.between(0, 40),
     )
   }
 

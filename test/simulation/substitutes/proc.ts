@@ -18,7 +18,7 @@ export const statLine: typeof real.statLine = (pid) => {
   const { comm, state, ppid, pgrp, session, cpuMs, childCpuMs } = process
   const { firstStart } = here()
   if (process.life !== null && !firstStart.has(pid)) firstStart.set(pid, process.startTime)
-  const startTime = (isBroken('no-identity-check') && firstStart.get(pid)) || process.startTime
+  const startTime = (isBroken('no-identity-check') && process.life === null && firstStart.get(pid)) || process.startTime
   const letter = isBroken('zombies-live') && state === 'Z' ? 'R' : state
   const ticks = (ms: number) => Math.floor(ms / MS_PER_TICK)
   const fields = [

@@ -12,14 +12,15 @@ export class Listeners extends RealListeners {
     event: E,
     fn: (payload: SupervisorEvents[E]) => unknown,
   ): () => void {
-    if (!isBroken('uncontained-listeners')) return super.on(event, fn)
+    if (!isBroken('uncontained-listeners') || event === 'warning') return super.on(event, fn)
     const own = this.#bare.get(event) ?? new Set()
     this.#bare.set(event, own.add(fn as Fn))
     return () => own.delete(fn as Fn)
   }
 
   override emit<E extends keyof SupervisorEvents>(event: E, payload: SupervisorEvents[E]): void {
-    if (isBroken('uncontained-listeners')) for (const fn of this.#bare.get(event) ?? []) fn(payload as never)
+    if (isBroken('uncontained-listeners') && event !== 'warning')
+      for (const fn of this.#bare.get(event) ?? []) fn(payload as never)
     else super.emit(event, payload)
   }
 }
