@@ -10,7 +10,7 @@ import { simulated } from './simulated.js'
 
 const SIZES = /** @type {const} */ ({
   full: { agents: 10_000, beats: 200_000, times: 3, watchMs: 2_000, watches: 2 },
-  quick: { agents: 5_000, beats: 30_000, times: 2, watchMs: 1_000, watches: 1 },
+  quick: { agents: 2_000, beats: 30_000, times: 2, watchMs: 800, watches: 1 },
   tiny: { agents: 20, beats: 100, times: 1, watchMs: 50, watches: 1 },
 })
 const TICK_MS = 10

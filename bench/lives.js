@@ -21,7 +21,7 @@ import { simulated } from './simulated.js'
 
 const SIZES = /** @type {const} */ ({
   full: { besides: [100, 1000, 10_000], lives: 1000, times: 2 },
-  quick: { besides: [100, 2000], lives: 500, times: 1 },
+  quick: { besides: [100, 1000], lives: 300, times: 1 },
   tiny: { besides: [10], lives: 10, times: 1 },
 })
 /** Lives that are begun in one turn. */

@@ -15,7 +15,7 @@ const SIZES = /** @type {const} */ ({
     { count: 100, graceMs: 2000, times: 3 },
     { count: 500, graceMs: 1000, times: 3 },
   ],
-  quick: [{ count: 300, graceMs: 1000, times: 1 }],
+  quick: [{ count: 200, graceMs: 1000, times: 1 }],
   tiny: [{ count: 5, graceMs: 300, times: 1 }],
 })
 

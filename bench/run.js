@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { DIST, isBuilt } from './built.js'
 import { machine } from './machine.js'
+import { inScratch } from './scratch.js'
 import { NAMES, SUITE } from './suite.js'
 import { isMet, ratioOf, table } from './table.js'
 
@@ -45,7 +46,7 @@ for (const name of NAMES) {
   const startedMs = performance.now()
   process.stderr.write(`${name} … `)
   try {
-    results.push({ name, ...(await measured(name)) })
+    results.push({ name, ...(await inScratch((dir) => measured(name, dir))) })
     process.stderr.write(`${((performance.now() - startedMs) / 1000).toFixed(1)} s\n`)
   } catch (error) {
     process.exitCode = 1
@@ -71,10 +72,14 @@ writeFileSync(values.out, `${JSON.stringify({ machine: on, size, seconds, result
  * In a process of its own, which is ended when it takes too long: whatever it had started ends with it.
  *
  * @param {Name} name
+ * @param {string} dir for its temporary files
  * @returns {Promise<Result & { about: string }>}
  */
-function measured(name) {
-  const child = fork(here('./one.js'), [name, size], { execArgv: ['--expose-gc'] })
+function measured(name, dir) {
+  const child = fork(here('./one.js'), [name, size], {
+    execArgv: ['--expose-gc'],
+    env: { ...process.env, TMPDIR: dir },
+  })
   return new Promise((resolve, reject) => {
     const left = TIME[size] - (performance.now() - began) / 1000
     const seconds = Math.max(0, Math.min(SUITE[name], left))

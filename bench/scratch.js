@@ -12,6 +12,7 @@ export async function inScratch(work) {
   try {
     return await work(dir)
   } finally {
-    rmSync(dir, { recursive: true, force: true })
+    // Whoever was killed at work may still be leaving.
+    rmSync(dir, { recursive: true, force: true, maxRetries: 5 })
   }
 }

@@ -7,7 +7,7 @@ import { withHost } from './hosts.js'
 /** Spawns at a time, by Reeve and raw; how often; megabytes of the host. */
 const SIZES = /** @type {const} */ ({
   full: { reeve: 100, raw: 10, times: 3, hosts: [0, 1000] },
-  quick: { reeve: 50, raw: 3, times: 2, hosts: [0, 1000] },
+  quick: { reeve: 40, raw: 2, times: 2, hosts: [1000] },
   tiny: { reeve: 3, raw: 2, times: 1, hosts: [0] },
 })
 

@@ -43,6 +43,8 @@ export class Agenda<T extends Planned> {
   #near: Line<T>[] = []
   #timer: Timer | undefined
   #armedMs = Number.POSITIVE_INFINITY
+  /** What it was armed for; the timer itself keeps whole milliseconds. */
+  #targetMs = Number.POSITIVE_INFINITY
   /** How long before that the timer was set: the loop ran then. */
   #aheadMs = 0
   #scanMs = 0
@@ -123,11 +125,13 @@ export class Agenda<T extends Planned> {
   #arm(nowMs: number): void {
     if (this.#options.size() === 0) return
     const targetMs = Math.min(this.#near.at(-1)?.atMs ?? Number.POSITIVE_INFINITY, this.#scanMs)
-    if (this.#timer !== undefined && this.#armedMs <= targetMs) return
+    // An overdue timer fires next, and knows how late it is; one armed anew would not.
+    if (this.#timer !== undefined && (this.#targetMs <= targetMs || this.#armedMs <= nowMs)) return
     this.#clock.clearTimeout(this.#timer)
     // Whole milliseconds: Node keeps a list of timers per distinct delay.
     const delayMs = Math.max(0, Math.ceil(targetMs - nowMs))
     this.#armedMs = nowMs + delayMs
+    this.#targetMs = targetMs
     this.#aheadMs = delayMs
     this.#timer = this.#clock.setTimeout(() => this.#tick(), delayMs)
   }

@@ -153,7 +153,7 @@ export class LogRotation {
     this.#last = Math.max(this.#last, this.limits.keep + 1, kept.length + 1)
     // The first time, and in another file: is there anything in the blocks before it?
     if (!isSameFile || this.#punchedTo > this.#begin)
-      this.#punchedTo = found.blocks * 512 > found.size - this.#begin + SLICE_BYTES ? 0 : this.#begin
+      this.#punchedTo = found.blocks * 512 > found.size - this.#begin + LINE_BYTES ? 0 : this.#begin
     if (before === undefined) return
     if (stamp !== textOf(state)) await this.#commit(state)
     await this.#settle()

@@ -38,6 +38,8 @@ export class SinkQueue {
   #retryMs = RETRY_FIRST_MS
   #toldAtMs = Number.NEGATIVE_INFINITY
   #busy = false
+  #closed = false
+  #asleep: { readonly timer: Timer; readonly wake: () => void } | undefined
   #idle: (() => void)[] = []
 
   constructor(options: SinkQueueOptions) {
@@ -62,7 +64,11 @@ export class SinkQueue {
     return this.#options.backlog.of(agentId)
   }
 
+  /** Asks no more: what was not taken stays in the backlog. */
   async close(): Promise<void> {
+    this.#closed = true
+    this.#options.clock.clearTimeout(this.#asleep?.timer)
+    this.#asleep?.wake()
     await this.#options.sink.close?.()
     await this.#options.backlog.close()
   }
@@ -84,13 +90,15 @@ export class SinkQueue {
 
   async #drain(): Promise<void> {
     const { backlog, sink } = this.#options
-    while (backlog.size > 0) {
+    while (backlog.size > 0 && !this.#closed) {
       try {
         const batch = await backlog.peek(BATCH)
+        if (this.#closed) break
         await this.#limited(sink.append(batch))
         backlog.taken(batch)
         this.#retryMs = RETRY_FIRST_MS
       } catch (cause) {
+        if (this.#closed) break
         this.tell(messageOf(cause), cause)
         await this.#sleep(this.#retryMs)
         this.#retryMs = Math.min(RETRY_MAX_MS, this.#retryMs * 2)
@@ -115,6 +123,8 @@ export class SinkQueue {
   }
 
   #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#options.clock.setTimeout(resolve, ms))
+    return new Promise((wake) => {
+      this.#asleep = { timer: this.#options.clock.setTimeout(wake, ms), wake }
+    })
   }
 }

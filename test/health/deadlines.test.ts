@@ -364,6 +364,24 @@ t.test(
   },
 )
 
+t.test(
+  'a blocked loop, and someone heard before the late tick: the lateness is given back all the same',
+  async (t) => {
+    const { deadlines, told, go, clock } = setUp()
+    // Half milliseconds, as real clocks have them: the timer is armed for the next whole one.
+    deadlines.watch({ agentId: 'watched', incarnation: 1 }, policy({ timeoutMs: 1999, sources: ['report'] }))
+    await go(900)
+    clock.block(20_000)
+    deadlines.watch({ agentId: 'new', incarnation: 1 }, policy({ timeoutMs: 1 }))
+    deadlines.activity({ agentId: 'new', incarnation: 1 }, { kind: 'idle' })
+    await go(500)
+    t.same(
+      told.filter(({ who }) => who === 'watched.1'),
+      [],
+    )
+  },
+)
+
 t.test('what is not a source is evidence only', async (t) => {
   const { deadlines, told, go } = setUp(async (_, clock) => [
     { life, logSize: clock.now(), logAgeMs: 0, cpuMs: clock.now(), processes: 1 },

@@ -14,7 +14,7 @@ import t, { type Test } from 'tap'
 import { realClock } from '../../src/clock.ts'
 import { type PunchHole, punchBy } from '../../src/process/log-hole.ts'
 import { type LogLimits, LogRotation } from '../../src/process/log-rotation.ts'
-import { logLook, logSize, readLog } from '../../src/process/logs.ts'
+import { logLook, logSize, type ReadLogOptions, readLog } from '../../src/process/logs.ts'
 import { folder, hold, WIDTH } from './log-flood.ts'
 
 hold(t)
@@ -30,6 +30,7 @@ const numbers = async (log: string, since: number | 'start' = 'start'): Promise<
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
 const rotationOf = (log: string, limits: LogLimits, punch: PunchHole = punchBy(realClock)): LogRotation =>
   new LogRotation(log, limits, { clock: realClock, punch, stopped: () => false })
+const unsupported: PunchHole = async () => ({ result: 'unsupported', message: 'no holes here' })
 const blocks = (log: string): number => statSync(log).blocks * 512
 const LIMITS = { maxBytes: 64 * KB, keep: 3 }
 /** Lines that fill a part. */
@@ -163,8 +164,6 @@ t.test('SIGKILL, at each point: nothing is lost or doubled, and the next pass pu
     })
 })
 
-const unsupported: PunchHole = async () => ({ result: 'unsupported', message: 'no holes here' })
-
 t.test('without holes it is copied and truncated, and the loss is noted', async (t) => {
   const log = join(folder(t), 'a.log')
   const rotation = rotationOf(log, LIMITS, unsupported)
@@ -220,6 +219,79 @@ t.test('without holes, SIGKILL at each point', async (t) => {
       appendFileSync(log, numbered(1000, 1100))
       t.same(await numbers(log), range(0, 1100))
     })
+})
+
+t.test('a reader in the middle of it goes on where it was', async (t) => {
+  const started = async (log: string, lines: number, options: ReadLogOptions = {}) => {
+    const reader = readLog(log, options)[Symbol.asyncIterator]()
+    const got: number[] = []
+    while (got.length < lines) got.push(Number((await reader.next()).value))
+    return async () => {
+      for (let next = await reader.next(); !next.done; next = await reader.next())
+        got.push(Number(next.value))
+      return got
+    }
+  }
+  for (const [kind, punch] of [
+    ['a hole', punchBy(realClock)],
+    ['a truncation, the log as long as before', unsupported],
+  ] as const)
+    await t.test(kind, async (t) => {
+      const log = join(folder(t), 'a.log')
+      writeFileSync(log, numbered(0, 3000))
+      const rest = await started(log, 5)
+      const rotation = rotationOf(log, { ...LIMITS, keep: 9 }, punch)
+      await rotation.pass()
+      await rotation.pass()
+      appendFileSync(log, numbered(3000, 6500))
+      t.same(await rest(), range(0, 6500))
+    })
+  await t.test('it saw lines that a truncation lost', async (t) => {
+    const log = join(folder(t), 'a.log')
+    writeFileSync(log, numbered(0, 600))
+    let over = false
+    const rest = await started(log, 600, { follow: true, until: () => over })
+    writeFileSync(`${log}.1`, numbered(0, 590))
+    const { ino, birthtimeMs: birth } = statSync(log)
+    const part = statSync(`${log}.1`)
+    const kept = [{ ino: part.ino, birth: part.birthtimeMs, from: 0, to: 590 * WIDTH }]
+    writeFileSync(
+      `${log}.offset`,
+      JSON.stringify({ log: { ino, birth }, base: 590 * WIDTH, live: 590 * WIDTH, kept }),
+    )
+    truncateSync(log)
+    appendFileSync(log, numbered(600, 700))
+    over = true
+    t.same(await rest(), range(0, 700))
+  })
+})
+
+t.test(
+  'what a predecessor copied and did not punch is punched, though nothing is to be rotated',
+  async (t) => {
+    const never: PunchHole = async () => ({ result: 'failed', message: 'killed' })
+    const { log } = await rotated(t, never)
+    t.ok(blocks(log) > 200_000)
+    const rotation = rotationOf(log, LIMITS)
+    t.equal(rotation.isDue(statSync(log)), true)
+    await rotation.pass()
+    t.ok(blocks(log) <= 64 * KB)
+  },
+)
+
+t.test('two that rotate one log: the second leaves', async (t) => {
+  const { log } = await rotated(t)
+  appendFileSync(log, numbered(2100, 2800))
+  const before = readFileSync(log)
+  const other = `${readFileSync(`${log}.offset`, 'utf8').trim()} \n`
+  const stopped = () => {
+    writeFileSync(`${log}.offset`, other)
+    return false
+  }
+  const rotation = new LogRotation(log, LIMITS, { clock: realClock, punch: punchBy(realClock), stopped })
+  await rotation.pass()
+  t.ok(readFileSync(log).equals(before), 'no hole')
+  t.equal(readFileSync(`${log}.offset`, 'utf8'), other)
 })
 
 t.test('someone else truncates, removes or replaces what is there', async (t) => {

@@ -82,3 +82,23 @@ t.test('a full queue gives up the oldest, and says how many', async (t) => {
   t.match(failures.at(-1), { message: /queue is full/ })
   t.ok((failures.at(-1)?.lost ?? 0) >= 1)
 })
+
+t.test('closed in the middle of an outage, a queue asks no more', async (t) => {
+  const clock = new SteppingClock()
+  let asked = 0
+  const down = sink(() => {
+    asked += 1
+    return Promise.reject(new Error('down'))
+  })
+  const journal = new Journal({ registry: down, sinks: [], clock, failed: () => {} })
+  journal.append(entry(1))
+  await turn()
+  await journal.close()
+  const before = asked
+  for (let i = 0; i < 10; i += 1) {
+    clock.advance(1_000)
+    await turn()
+  }
+  t.equal(asked, before)
+  t.equal(clock.pending, 0, 'and no timer is left')
+})
