@@ -83,13 +83,10 @@ function measured(name, dir) {
   return new Promise((resolve, reject) => {
     const left = TIME[size] - (performance.now() - began) / 1000
     const seconds = Math.max(0, Math.min(SUITE[name], left))
+    let late = ''
     const limit = setTimeout(() => {
+      late = `not done within ${seconds.toFixed(1)} s${left < SUITE[name] ? ', the time for all is over' : ''}`
       child.kill('SIGKILL')
-      reject(
-        new Error(
-          `not done within ${seconds.toFixed(1)} s${left < SUITE[name] ? ', the time for all is over' : ''}`,
-        ),
-      )
     }, seconds * 1000)
     /** @type {(Result & { about: string }) | undefined} */
     let result
@@ -100,7 +97,7 @@ function measured(name, dir) {
     child.once('exit', (code, signal) => {
       clearTimeout(limit)
       if (result) resolve(result)
-      else reject(new Error(`it ended without a result (${signal ?? code})`))
+      else reject(new Error(late || `it ended without a result (${signal ?? code})`))
     })
   })
 }

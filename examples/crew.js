@@ -28,7 +28,7 @@ const sh = (script) => ['sh', '-c', script]
 
 console.log(`Reeve · 6 agents · home ${reeve.home} · registry ${database}\n`)
 
-const steady = reeve.spawn({
+reeve.spawn({
   name: 'steady',
   command: sh('sleep 0.2; echo listening; exec sleep 60'),
   ready: { line: 'listening' },

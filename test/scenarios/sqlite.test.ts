@@ -31,7 +31,7 @@ t.test('any program reads what became of an agent with plain SQL', async (t) => 
     .prepare('SELECT to_state FROM agent_transition WHERE from_state IS NOT to_state ORDER BY seq')
     .all()
   t.same(
-    states.map((row) => row['to_state']),
+    states.map((row) => row.to_state),
     ['spawning', 'pre_starting', 'running', 'terminating', 'reaping', 'killed'],
   )
   db.close()
@@ -57,7 +57,7 @@ t.test(
     const seqs = db
       .prepare('SELECT seq FROM agent_transition ORDER BY seq')
       .all()
-      .map((row) => Number(row['seq']))
+      .map((row) => Number(row.seq))
     t.same(
       seqs,
       seqs.map((_, i) => i + 1),
@@ -97,7 +97,7 @@ t.test(
   `
     execFileSync(process.execPath, ['--input-type=module', '-e', next], { env })
     const db = await openDatabase(file)
-    t.equal(db.prepare('SELECT count(*) AS n FROM agent_transition').get()?.['n'], 15)
+    t.equal(db.prepare('SELECT count(*) AS n FROM agent_transition').get()?.n, 15)
     db.close()
     t.same(fs.readdirSync(path.join(env.REEVE_HOME, 'spill')), [])
   },
