@@ -97,6 +97,8 @@ export class SinkQueue {
         await this.#limited(sink.append(batch))
         backlog.taken(batch)
         this.#retryMs = RETRY_FIRST_MS
+        // A sink that answers at once would otherwise keep the loop for as long as there is something to take.
+        if (backlog.size > 0) await new Promise((resolve) => setImmediate(resolve))
       } catch (cause) {
         if (this.#closed) break
         this.tell(messageOf(cause), cause)
