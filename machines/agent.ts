@@ -216,7 +216,8 @@ const reaping = life.createStateConfig({
     cleaning: {
       entry: 'cleanUp',
       always: { guard: 'nothingToClean', target: 'cleaned' },
-      on: { CLEANED: { target: 'cleaned' } },
+      // A sweep that was given up may answer yet: what it names is named.
+      on: { CLEANED: { target: 'cleaned' }, SWEPT: { actions: 'setEscaped' } },
       after: { cleanupLimit: { target: 'cleaned', actions: 'noteCleanupOverdue' } },
     },
     cleaned: {

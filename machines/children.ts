@@ -20,6 +20,7 @@ import { lifeKey } from './events.ts'
 import {
   decideRestart,
   isCrashlike,
+  mayHaveEscaped,
   NO_HISTORY,
   type NoRestart,
   type RestartHistory,
@@ -117,7 +118,7 @@ const NOT_RESTARTED: Record<Exclude<NoRestart, 'policy'>, string> = {
   unretryable: 'no retry would mend it',
   no_retry_code: 'its exit code is one of noRetry',
   intensity: 'restart intensity exceeded',
-  escaped: 'something of its tree is still alive',
+  escaped: 'something of its tree is, or may be, still alive',
 }
 
 /** The logic of all children of one supervisor. `lifeMachine` is `agentMachine`, bound to the outside. */
@@ -262,7 +263,7 @@ class Keeper {
   #lifeEnded(child: Child, over: LifeOutput): void {
     child.ref = null
     const { ports, children } = this.#input
-    if (over.escaped.length === 0 && child.intent === 'again' && !children.closing) {
+    if (child.intent === 'again' && !mayHaveEscaped(over) && !children.closing) {
       this.#tell(child, over.entry, false)
       this.#tell(child, this.#between(child, 'restarting', 'restart'), false)
       this.#nextLife(child)

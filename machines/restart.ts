@@ -83,6 +83,10 @@ const UNRETRYABLE: readonly string[] = [
   'EINVAL',
 ]
 
+/** Something of the old life lives, or nobody could say that nothing does. */
+export const mayHaveEscaped = (end: Pick<LifeEnd, 'escaped' | 'error'>): boolean =>
+  end.escaped.length > 0 || end.error?.code === 'kill_failed'
+
 /** The growth of the delay alone, before jitter. */
 export const backoffMs = (backoff: Backoff, streak: number): number =>
   Math.min(backoff.maxMs, backoff.initialMs * backoff.factor ** streak)
@@ -105,7 +109,7 @@ export function decideRestart(
   if (end.reason !== null && !isCrashlike(end.reason)) return { restart: false, why: 'asked' }
   if (policy.type === 'temporary') return { restart: false, why: 'policy' }
   if (policy.type === 'transient' && end.end === 'completed') return { restart: false, why: 'policy' }
-  if (end.escaped.length > 0) return { restart: false, why: 'escaped' }
+  if (mayHaveEscaped(end)) return { restart: false, why: 'escaped' }
   if (end.error?.code === 'spawn_failed' && UNRETRYABLE.includes(end.error.errno ?? ''))
     return { restart: false, why: 'unretryable' }
   if (end.exit?.code != null && policy.noRetry.includes(end.exit.code))

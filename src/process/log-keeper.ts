@@ -155,12 +155,8 @@ export class LogKeeper {
     try {
       again = this.#told(entry, await entry.rotation.pass())
     } catch (error) {
-      const again = 'It is tried again.'
-      this.#warn(
-        entry,
-        `The log ${entry.rotation.file} was not rotated: ${messageOf(error)}. ${again}`,
-        error,
-      )
+      const message = `The log ${entry.rotation.file} was not rotated: ${messageOf(error)}. It is tried again.`
+      this.#warn(entry, message, error)
     }
     this.#running--
     entry.busy = false

@@ -62,7 +62,10 @@ export class LineSplitter {
 
 const NOTHING = Buffer.alloc(0)
 
-/** A hole reads as NULs: a whole chunk of them, or those at the beginning of a line. Readers of ours start behind it; one whose `.offset` is lost does not. */
+/**
+ * A hole reads as NULs: a whole chunk of them, or those at the beginning of a line. Readers start behind it, but where
+ * `.offset` was lost.
+ */
 function withoutHole(bytes: Buffer, lineBegins: boolean): Buffer {
   if (bytes[0] !== 0) return bytes
   const end = bytes.findIndex((byte) => byte !== 0)

@@ -29,7 +29,9 @@ export class Tree {
   }
 
   remember(stats: Iterable<ProcessStat>): void {
-    for (const stat of stats) if (stat.pid !== this.leader?.pid) this.#known.set(stat.pid, stat.startTime)
+    // By pid and start: an heir may have got the number of the leader, which is gone.
+    for (const { pid, startTime } of stats)
+      if (pid !== this.leader?.pid || startTime !== this.leader.startTime) this.#known.set(pid, startTime)
   }
 
   /** Those that live of what is known: the leader first, unless it is known to be gone. The dead are forgotten. */

@@ -97,7 +97,9 @@ t.test('an effect that throws is told, and harms no life', async (t) => {
   t.equal(told.length, 1)
   clock.advance(60_000)
   t.equal(actor.getSnapshot().value, 'crashed', 'every wait has a limit: it comes to an end all the same')
-  t.match(actor.getSnapshot().output, { error: { code: 'spawn_failed' } })
+  t.match(actor.getSnapshot().output, {
+    error: { code: 'kill_failed', message: /did not say in time.*before that: no process within/ },
+  })
 })
 
 t.test('what survives SIGKILL is told again and again, and keeps its state', async (t) => {
