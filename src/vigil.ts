@@ -2,17 +2,21 @@
 import { type Activity, type Evidence, type LifeAddress, lifeKey } from '../machines/events.ts'
 import type { SupervisorEvent } from '../machines/supervisor.ts'
 import type { Clock } from './clock.ts'
+import { within } from './deferred.ts'
 import { messageOf } from './errors.ts'
 import { Deadlines, type Look } from './health/deadlines.ts'
 import { awaitLine } from './health/readiness.ts'
 import { activityOf, type Report } from './health/report.ts'
 import type { Warning } from './listeners.ts'
 import type { Outside } from './outside.ts'
-import type { Launcher } from './process/launcher.ts'
+import type { Launcher, TreeUsage } from './process/launcher.ts'
 import type { Seat } from './seat.ts'
 
 /** Reports of one life that wait for the launcher's word; that takes a few milliseconds. */
 const EARLY_BOUND = 1_000
+
+/** A look waits this long for the launcher. */
+const USAGE_LIMIT_MS = 1_000
 
 export interface VigilOptions {
   /** Where the report files are. */
@@ -173,10 +177,10 @@ export class Vigil {
 
   /** Everything that can be seen of these lives: what they reported meanwhile, their logs, their trees. */
   async #look(lives: readonly LifeAddress[]): Promise<Look[]> {
-    const { clock, outside, seatOf, launcher } = this.#options
+    const { clock, outside, seatOf } = this.#options
     for (const life of lives) this.reports.drain(life)
     const [usage, logs] = await Promise.all([
-      launcher().usage(lives),
+      this.#usage(lives),
       Promise.all(
         lives.map((life) => {
           const seat = seatOf(life.agentId)
@@ -196,6 +200,17 @@ export class Vigil {
         processes: tree?.processes,
       }
     })
+  }
+
+  /** The CPU time of their trees; nothing when the launcher is away or slow: what the logs show counts without it. */
+  async #usage(lives: readonly LifeAddress[]): Promise<readonly TreeUsage[]> {
+    const { clock, launcher } = this.#options
+    const answers: TreeUsage[] = []
+    const asking = launcher()
+      .usage(lives)
+      .then((usage) => answers.push(...usage))
+    await within(asking, USAGE_LIMIT_MS, clock)
+    return answers
   }
 
   #expiring(agentId: string, elapsedMs: number): void {
