@@ -75,6 +75,8 @@ export interface LifeContext extends LifeAddress {
   readonly exit: Exit | null
   readonly error: ErrorInfo | null
   readonly escaped: readonly number[]
+  /** Nobody said in time whether anything of its tree is left. */
+  readonly unverified: boolean
   /** What was seen when its end was decided: it stays beside the reason until the end. */
   readonly evidence: Evidence | null
   readonly cleanup: boolean
@@ -105,6 +107,7 @@ export function contextOf({ adopt, ...input }: LifeInput): LifeContext {
     exit: adopt?.exit ?? null,
     error: adopt?.error ?? null,
     escaped: [],
+    unverified: false,
     evidence: null,
     cleanup: true,
     forced: false,

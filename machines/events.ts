@@ -135,6 +135,8 @@ export interface Evidence {
   readonly attempt?: number
   readonly attempts?: number
   readonly elapsedMs?: number
+  /** Nobody said in time whether anything of the tree is left. */
+  readonly unverified?: true
   /** Why no further life follows an end that the policy would have restarted. */
   readonly notRestarted?: string
   /** What the agent said of itself (`result`, `stopping`), as it said it. */

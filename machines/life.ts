@@ -103,10 +103,12 @@ export const life = setup({
     })),
     // Whatever went wrong before: nobody knows whether anything of it lives, and that has to be said.
     setUnverified: assign({
-      error: ({ context }) => ({
-        code: 'kill_failed',
-        message: `the launcher did not say in time whether anything of the tree is left${context.error ? `; before that: ${context.error.message}` : ''}`,
-      }),
+      unverified: true,
+      error: ({ context }) =>
+        context.error ?? {
+          code: 'kill_failed',
+          message: 'the launcher did not say in time whether anything of the tree is left',
+        },
     }),
     noteCleanupOverdue: emit(({ context }) => ({
       type: 'entry' as const,

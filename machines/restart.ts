@@ -49,6 +49,8 @@ export interface LifeEnd {
   readonly reason: Reason | null
   readonly error: ErrorInfo | null
   readonly escaped: readonly number[]
+  /** Nobody could say whether anything of it is left. */
+  readonly unverified: boolean
   /** How long it was `running` or later, in milliseconds; 0 when it never was. */
   readonly ranMs: number
 }
@@ -84,8 +86,8 @@ const UNRETRYABLE: readonly string[] = [
 ]
 
 /** Something of the old life lives, or nobody could say that nothing does. */
-export const mayHaveEscaped = (end: Pick<LifeEnd, 'escaped' | 'error'>): boolean =>
-  end.escaped.length > 0 || end.error?.code === 'kill_failed'
+export const mayHaveEscaped = (end: Pick<LifeEnd, 'escaped' | 'unverified'>): boolean =>
+  end.escaped.length > 0 || end.unverified
 
 /** The growth of the delay alone, before jitter. */
 export const backoffMs = (backoff: Backoff, streak: number): number =>

@@ -41,14 +41,19 @@ export function outputOf(life: LifeContext): LifeOutput {
     reason: life.reason,
     error: life.error,
     escaped: life.escaped,
+    unverified: life.unverified,
     ranMs: running === null ? 0 : (exited ?? life.now()) - running,
     entry: draft(life, end, 'end', {
       ...(life.exit && { exit: life.exit }),
       ...(life.reason && { reason: life.reason }),
       ...(life.error && { error: life.error }),
       ...(life.escaped.length > 0 && { escaped: life.escaped }),
-      ...((life.evidence || elapsedMs !== undefined) && {
-        evidence: { ...(life.reason && life.evidence), ...(elapsedMs !== undefined && { elapsedMs }) },
+      ...((life.evidence || life.unverified || elapsedMs !== undefined) && {
+        evidence: {
+          ...(life.reason && life.evidence),
+          ...(elapsedMs !== undefined && { elapsedMs }),
+          ...(life.unverified && { unverified: true as const }),
+        },
       }),
     }),
   }

@@ -99,6 +99,7 @@ function transitionText(entry: Entry): (string | undefined)[] {
     errorText(entry),
     exit && exitText(exit),
     evidence.elapsedMs === undefined ? undefined : `after ${span(evidence.elapsedMs)}`,
+    evidence.unverified && 'nobody verified that nothing is left',
     evidence.notRestarted && `not retried: ${evidence.notRestarted}`,
     entry.escaped && `still there: pid ${entry.escaped.join(', ')}`,
   ]

@@ -22,6 +22,7 @@ const crashed: LifeEnd = {
   reason: null,
   error: null,
   escaped: [],
+  unverified: false,
   ranMs: 10,
 }
 const because = (kind: Reason['kind']): LifeEnd => ({
@@ -74,8 +75,7 @@ t.test('what no retry mends is never retried; what passes is', async (t) => {
     { restart: false, why: 'escaped' },
     'never two lives at a time',
   )
-  const unverified = { code: 'kill_failed', message: 'the launcher did not say' }
-  t.match(decide({ ...crashed, error: unverified }), { why: 'escaped' }, 'nor when nobody knows')
+  t.match(decide({ ...crashed, unverified: true }), { why: 'escaped' }, 'nor when nobody knows')
 })
 
 /** Crashes at these times; how many restarts were granted before one was refused. */
