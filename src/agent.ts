@@ -4,12 +4,13 @@ import type { agentMachine } from '../machines/agent.ts'
 import type { Activity, AgentState } from '../machines/events.ts'
 import type { KillOptions, KillResult, StopOptions } from './kill.ts'
 import { type AgentEvents, agentListenSchema } from './listeners.ts'
+import type { AgentHandle, LogOptions } from './reeve.ts'
 import type { AgentRecord } from './registry/record.ts'
 import type { Seat } from './seat.ts'
 import { parseStrictly } from './strict.ts'
-import type { LogOptions, Supervisor } from './supervisor.ts'
+import type { Supervisor } from './supervisor.ts'
 
-export class Agent {
+export class Agent implements AgentHandle {
   readonly #seat: Seat
   readonly #supervisor: Supervisor
 

@@ -6,13 +6,11 @@ import { ReeveError } from './errors.ts'
 import type { KillOptions, KillResult, StopOptions } from './kill.ts'
 import { killOptionsSchema, selectionSchema, stopOptionsSchema } from './options.ts'
 import { notFound } from './queries.ts'
+import type { Selection } from './reeve.ts'
 import type { AgentRecord } from './registry/record.ts'
 import type { Runtime } from './runtime.ts'
 import type { Seat } from './seat.ts'
 import { durationMs, parseStrictly } from './strict.ts'
-
-/** Which agents: those of one task, or all. */
-export type Selection = { readonly task: string } | { readonly all: true }
 
 /** A reason other than a user's, and what was seen. */
 export type Why = Pick<StopRequest, 'reason' | 'evidence'>

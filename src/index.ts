@@ -16,12 +16,12 @@ export type {
 } from '../machines/events.ts'
 export type { Agent } from './agent.ts'
 export { type Clock, SteppingClock } from './clock.ts'
-export type { Selection } from './ending.ts'
 export { ERRORS, type ErrorCode, ReeveError } from './errors.ts'
 export type { KillOptions, KillResult, KillStalledOptions, KillStalledResult, StopOptions } from './kill.ts'
 export type { SupervisorEvents, Warning } from './listeners.ts'
 export { sentenceOf } from './observe/sentence.ts'
 export type { SupervisorOptions } from './options.ts'
+export type { AgentHandle, Awaitable, LogOptions, Reeve, Selection } from './reeve.ts'
 export type { SinkFailure } from './registry/journal.ts'
 export { type MemoryRegistryOptions, memoryRegistry } from './registry/memory.ts'
 export { type AgentRecord, fold, matches, type RecordFilter } from './registry/record.ts'
@@ -32,6 +32,5 @@ export { stopOnSignals } from './stop-on-signals.ts'
 export type { Duration } from './strict.ts'
 export {
   createSupervisor,
-  type LogOptions,
   type Supervisor,
 } from './supervisor.ts'

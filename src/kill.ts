@@ -1,6 +1,6 @@
-/** What a kill says. */
+/** What stop, kill and `killStalled` take and say. */
 import type { ErrorInfo } from '../machines/events.ts'
-import type { Seat } from './seat.ts'
+import type { RecordFilter } from './registry/record.ts'
 
 export interface KillOptions {
   /** Why, in the caller's words; it stands in the record's `reason.message`. */
@@ -42,7 +42,7 @@ export interface KillStalledOptions {
   /** SIGKILL at once. */
   readonly force?: boolean
   readonly cleanup?: boolean
-  readonly filter?: import('./registry/record.ts').RecordFilter
+  readonly filter?: RecordFilter
 }
 
 export interface KillStalledResult {
@@ -61,39 +61,4 @@ export interface KillStalledResult {
   readonly failedAgents?: readonly (ErrorInfo & { readonly agentId: string })[]
   /** ISO 8601, UTC. */
   readonly timestamp: string
-}
-
-const seconds = (ms: number): number => Math.round(ms / 10) / 100
-
-/** The result for one who asked, once the life has ended. */
-export function killResult(
-  seat: Seat,
-  action: KillResult['action'],
-  graceMs: number,
-  at: string,
-): KillResult {
-  const { record, kill } = seat
-  // An exit that nobody saw, after SIGKILL, is taken for its doing.
-  const forced = kill.forced && record.exit?.code == null && (record.exit?.signal ?? 'SIGKILL') === 'SIGKILL'
-  return {
-    success: true,
-    agentId: record.id,
-    action,
-    pid: seat.lifePid,
-    killSignal: kill.lastSignal,
-    taskId: record.task,
-    killedAt: record.endedAt ?? at,
-    gracePeriodSeconds: action === 'force_kill' ? 0 : seconds(graceMs),
-    killedGracefully: !forced,
-    escaped: record.escaped,
-    message: messageFor(seat, forced, action === 'force_kill' ? 0 : graceMs),
-  }
-}
-
-function messageFor(seat: Seat, forced: boolean, graceMs: number): string {
-  const left = seat.record.escaped
-  if (left.length > 0) return `Agent ended; still there: pid ${left.join(', ')}`
-  if (seat.lifePid === null) return 'Agent ended before it had a process'
-  if (!forced) return 'Agent terminated gracefully'
-  return graceMs > 0 ? `Agent killed after ${seconds(graceMs)} s of grace` : 'Agent killed'
 }

@@ -7,7 +7,7 @@ import { intensityUnreachable } from '../machines/restart.ts'
 import type { supervisorMachine } from '../machines/supervisor.ts'
 import { Agent } from './agent.ts'
 import { realClock } from './clock.ts'
-import { endAgent, endSelected, restartAgent, type Selection } from './ending.ts'
+import { endAgent, endSelected, restartAgent } from './ending.ts'
 import { ReeveError } from './errors.ts'
 import { checkReport, parseReport } from './health/report.ts'
 import { leaveHome, openHome } from './home.ts'
@@ -28,6 +28,7 @@ import {
 import { type Outside, realOutside, spillFolderOf } from './outside.ts'
 import { type Base, baseOf, planOf } from './plan.ts'
 import { allRecords, askRegistry, historyOf, notFound, removeAgent } from './queries.ts'
+import type { LogOptions, Reeve, Selection } from './reeve.ts'
 import { memoryRegistry } from './registry/memory.ts'
 import { type AgentRecord, matches, type RecordFilter } from './registry/record.ts'
 import { Runtime } from './runtime.ts'
@@ -35,16 +36,6 @@ import type { Seat } from './seat.ts'
 import { type StopSupervisorOptions, type StopSupervisorResult, shutDown } from './shutdown.ts'
 import type { AgentSpec } from './spec.ts'
 import { parseStrictly } from './strict.ts'
-
-export interface LogOptions {
-  /**
-   * An offset in everything that was ever written to the log, in bytes: rotation changes none, and one older than all
-   * that is kept means `'start'`, the oldest line that is (the default); or `'end'`. Lines of a log bear no time.
-   */
-  readonly since?: number | 'start' | 'end'
-  /** Reads on, until the agent has ended. */
-  readonly follow?: boolean
-}
 
 /**
  * Opens the registry, makes the home, starts the launcher. No agent runs yet, and no signal handler is installed.
@@ -90,7 +81,7 @@ export async function superviseIn(outside: Outside, options: SupervisorOptions):
   return new Supervisor(runtime, base)
 }
 
-export class Supervisor {
+export class Supervisor implements Reeve {
   readonly #runtime: Runtime
   readonly #base: Base
   #stopping: Promise<StopSupervisorResult> | undefined

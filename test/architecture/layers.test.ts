@@ -6,15 +6,21 @@ import { loadedBy, sources, walk } from './sources.ts'
 /** The rooms, from the top. `sees`: the other rooms that a file there may import, types included. */
 const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly sees: readonly string[] }[] = [
   { name: 'machines', has: /^machines\//, sees: [] },
-  { name: 'ground', has: /^src\/(errors|clock|home)\.ts$/, sees: ['machines'] },
+  { name: 'ground', has: /^src\/(errors|clock|home|snake-case)\.ts$/, sees: ['machines'] },
   { name: 'process', has: /^src\/process\//, sees: ['machines', 'ground'] },
   { name: 'health', has: /^src\/health\//, sees: ['machines', 'ground'] },
   { name: 'registry', has: /^src\/registry\//, sees: ['machines', 'ground'] },
   { name: 'observe', has: /^src\/observe\//, sees: ['machines', 'ground'] },
+  // What is asked and answered, wherever agents are supervised: the supervisor has it, and so has its client.
+  {
+    name: 'words',
+    has: /^src\/(reeve|wire|shapes|spec|options|strict|size|kill|listeners)\.ts$/,
+    sees: ['machines', 'ground', 'registry'],
+  },
   {
     name: 'root',
     has: /^src\/[^/]+\.ts$/,
-    sees: ['machines', 'ground', 'process', 'health', 'registry', 'observe'],
+    sees: ['machines', 'ground', 'words', 'process', 'health', 'registry', 'observe'],
   },
 ]
 /** Packages by room; Node's own are free everywhere but in the machines. */
@@ -25,6 +31,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   health: ['zod'],
   registry: ['zod', 'ms', '@photostructure/sqlite'],
   observe: ['xstate', 'zod'],
+  words: ['xstate', 'zod', 'ms'],
   root: ['xstate', 'zod', 'nanoid', 'ms'],
 }
 

@@ -1,9 +1,9 @@
 /** The JSON file itself: the agents that are there now, rewritten whole and at once, for tools that read it. */
 import fs from 'node:fs/promises'
 import { realClock, type Timer } from '../../clock.ts'
+import { snakeCased } from '../../snake-case.ts'
 import { unavailable } from '../place.ts'
 import type { AgentRecord } from '../record.ts'
-import { snakeCased } from './snake-case.ts'
 
 /** The first change is written at once; those of the time that follows make one file. */
 const COALESCE_MS = 20
