@@ -12,6 +12,9 @@ export function simulated() {
   let hear = () => {}
   /** @type {Outside} */
   const outside = {
+    async lockHome() {
+      return { release() {} }
+    },
     async startLauncher({ events }) {
       const answer = (/** @type {LifeAnswer} */ each) =>
         queueMicrotask(() => events.answer(/** @type {never} */ (each)))

@@ -26,6 +26,7 @@ export const ERRORS = {
   report_rejected: 'A report file is not a regular file of ours with one link. What it says is not read.',
   supervisor_stopping: 'The supervisor is stopping, or has stopped: it starts nothing any more.',
   home_unusable: 'The home belongs to someone else, is open to others, or cannot be written.',
+  home_locked: 'Another supervisor runs on this home; the message names its pid. A crash frees the home.',
   launcher_failed: 'The launcher could not be started, or does not answer.',
   platform_unsupported: 'Reeve runs on Linux; this platform is not supported yet.',
   internal: 'A fault in Reeve itself, or in a function that was given to it. `cause` has it.',

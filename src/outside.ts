@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts'
 import { ReeveError } from './errors.ts'
 import { Reports, type ReportsOptions } from './health/reports.ts'
 import type { Home } from './home.ts'
+import { type HomeLock, lockHome } from './home-lock.ts'
 import { identify, isAlive } from './process/identity.ts'
 import type { Launcher, LauncherOptions } from './process/launcher.ts'
 import { logLook, logSize, type ReadLogOptions, readLog } from './process/logs.ts'
@@ -15,6 +16,8 @@ import type { Registry } from './registry/registry.ts'
 import { SpillBacklog } from './registry/spill.ts'
 
 export interface Outside {
+  /** One supervisor on a home. Throws `home_locked`, `home_unusable`. */
+  lockHome(dir: string): Promise<HomeLock>
   /** Throws `launcher_failed`. */
   startLauncher(options: LauncherOptions): Promise<Launcher>
   /** Where agents speak. */
@@ -50,6 +53,7 @@ function openSpill({ home, supervisorId, registry, trouble }: SpillOptions): Bac
 }
 
 export const realOutside: Outside = {
+  lockHome: (dir) => lockHome(dir),
   startLauncher,
   openReports: (options) => new Reports(options),
   logSize,

@@ -13,6 +13,7 @@ import { type Clock, timestamp } from './clock.ts'
 import { lifeEffects } from './effects.ts'
 import { messageOf, ReeveError } from './errors.ts'
 import { type Home, inputOf, logFileOf } from './home.ts'
+import type { HomeLock } from './home-lock.ts'
 import { killResult } from './kill-result.ts'
 import { Listeners } from './listeners.ts'
 import type { SupervisorOptions } from './options.ts'
@@ -32,6 +33,7 @@ import { Vigil } from './vigil.ts'
 export interface RuntimeOptions {
   readonly supervisorId: string
   readonly home: Home
+  readonly lock: HomeLock | undefined
   readonly clock: Clock
   readonly registry: Registry
   readonly given: SupervisorOptions
@@ -41,6 +43,7 @@ export interface RuntimeOptions {
 export class Runtime {
   readonly supervisorId: string
   readonly home: Home
+  readonly lock: HomeLock | undefined
   readonly clock: Clock
   readonly registry: Registry
   readonly outside: Outside
@@ -54,10 +57,11 @@ export class Runtime {
   readonly roster = new Roster()
   readonly #inspect: SupervisorOptions['inspect']
 
-  constructor({ supervisorId, home, clock, registry, given, outside }: RuntimeOptions) {
+  constructor({ supervisorId, home, lock, clock, registry, given, outside }: RuntimeOptions) {
     this.outside = outside
     this.supervisorId = supervisorId
     this.home = home
+    this.lock = lock
     this.clock = clock
     this.registry = registry
     this.#inspect = given.inspect

@@ -59,6 +59,7 @@ export async function shutDown(
   runtime.vigil.reports.close()
   runtime.log.close()
   leaveHome(runtime.home)
+  runtime.lock?.release()
   runtime.roster.letGo()
 
   const escaped = seats.flatMap((seat) => [

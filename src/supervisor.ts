@@ -40,7 +40,8 @@ import { parseStrictly } from './strict.ts'
 /**
  * Opens the registry, makes the home, starts the launcher. No agent runs yet, and no signal handler is installed.
  *
- * @throws ReeveError `invalid_spec`, `home_unusable`, `registry_unavailable`, `launcher_failed`, `platform_unsupported`
+ * @throws ReeveError `invalid_spec`, `home_unusable`, `home_locked`, `registry_unavailable`, `launcher_failed`,
+ * `platform_unsupported`
  */
 export function createSupervisor(options: SupervisorOptions = {}): Promise<Supervisor> {
   return superviseIn(realOutside, options)
@@ -58,27 +59,35 @@ export async function superviseIn(outside: Outside, options: SupervisorOptions):
   const supervisorId = nanoid(12)
   const clock = options.clock ?? realClock
   const registry = options.registry ?? memoryRegistry()
-  await askRegistry({ registry, clock }, (each) => each.open())
   const home = openHome(options.home, supervisorId)
+  const leave: (() => unknown)[] = [() => leaveHome(home)]
   const warnings: string[] = []
-  if (registry.durable)
-    await outside.replaySpills({
-      dir: spillFolderOf(home, registry),
-      registry,
-      append: (batch) => askRegistry({ registry, clock }, (each) => each.append(batch)),
-      warn: (message) => warnings.push(message),
-    })
-  const runtime = new Runtime({ supervisorId, home, clock, registry, given: options, outside })
   try {
+    // What nobody else can know of needs no lock.
+    const lock = home.ephemeral ? undefined : await outside.lockHome(home.dir)
+    leave.unshift(() => lock?.release())
+    await askRegistry({ registry, clock }, (each) => each.open())
+    leave.unshift(() => registry.close?.())
+    if (registry.durable)
+      await outside.replaySpills({
+        dir: spillFolderOf(home, registry),
+        registry,
+        append: (batch) => askRegistry({ registry, clock }, (each) => each.append(batch)),
+        warn: (message) => warnings.push(message),
+      })
+    const runtime = new Runtime({ supervisorId, home, lock, clock, registry, given: options, outside })
+    leave.unshift(() => runtime.vigil.reports.close())
     await runtime.start(options.launcher)
+    for (const message of warnings) runtime.listeners.warn({ code: 'registry_unavailable', message })
+    return new Supervisor(runtime, base)
   } catch (error) {
-    runtime.vigil.reports.close()
-    leaveHome(home)
-    await registry.close?.()
+    // What went wrong first is what is told.
+    for (const each of leave)
+      await Promise.resolve()
+        .then(each)
+        .catch(() => {})
     throw error
   }
-  for (const message of warnings) runtime.listeners.warn({ code: 'registry_unavailable', message })
-  return new Supervisor(runtime, base)
 }
 
 export class Supervisor implements Reeve {
