@@ -20,6 +20,10 @@ export function simulated() {
         queueMicrotask(() => events.answer(/** @type {never} */ (each)))
       return {
         pid: 0,
+        kept: [],
+        adopt: () => {},
+        dismiss: () => {},
+        acknowledge: () => {},
         launch: ({ agentId, incarnation }) => {
           pid += 1
           const process = { bootId: 'simulated', pid, startTime: pid }

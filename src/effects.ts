@@ -48,6 +48,8 @@ export function lifeEffects(options: EffectsOptions): LifeEffects {
       rungs: plan.life.rungs,
       killWaitMs: plan.life.killWaitMs,
       detachOk: plan.detachOk,
+      onSupervisorDeath: 'end',
+      adoptForMs: 0,
     })
   }
 

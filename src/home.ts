@@ -23,6 +23,9 @@ export function userHome(env: NodeJS.ProcessEnv = process.env): string {
   return path.join(env.XDG_STATE_HOME || path.join(os.homedir(), '.local', 'state'), 'reeve')
 }
 
+/** Where homes are made that serve one supervisor each. */
+export const runFolder = (): string => path.join(userHome(), 'run')
+
 /** The log of an agent, all its lives in one file. */
 export const logFileOf = (home: Home, agentId: string): string => path.join(home.logs, `${agentId}.log`)
 
@@ -36,7 +39,7 @@ export const inputOf = (home: Home, life: { agentId: string; incarnation: number
  * @throws ReeveError `home_unusable`
  */
 export function openHome(given: string | undefined, supervisorId: string): Home {
-  const dir = given === undefined ? path.join(userHome(), 'run', supervisorId) : path.resolve(given)
+  const dir = given === undefined ? path.join(runFolder(), supervisorId) : path.resolve(given)
   if (given === undefined) {
     ownFolder(userHome())
     ownFolder(path.dirname(dir))

@@ -12,7 +12,7 @@ import { type SupervisorEmitted, type SupervisorEvent, supervisorMachine } from 
 import { type Clock, timestamp } from './clock.ts'
 import { lifeEffects } from './effects.ts'
 import { messageOf, ReeveError } from './errors.ts'
-import { type Home, inputOf, logFileOf } from './home.ts'
+import { type Home, inputOf, logFileOf, runFolder } from './home.ts'
 import type { HomeLock } from './home-lock.ts'
 import { killResult } from './kill-result.ts'
 import { Listeners } from './listeners.ts'
@@ -91,6 +91,8 @@ export class Runtime {
       home: home.dir,
       launcherId: supervisorId,
       ephemeral: home.ephemeral,
+      keepExits: !home.ephemeral && this.registry.durable === true,
+      leftovers: runFolder(),
       mode: launcher === 'inline' ? 'inline' : 'process',
       ...(typeof launcher === 'object' && { exec: launcher.exec }),
       baseEnv: process.env,

@@ -6,7 +6,15 @@ import type { LifeAddress, ProcessIdentity } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
 import { within } from './deadline.ts'
 import { held } from './held.ts'
-import type { Launcher, LauncherEvents, LaunchOrder, LifeTerms, SweepOptions, TreeUsage } from './launcher.ts'
+import type {
+  KeptLife,
+  Launcher,
+  LauncherEvents,
+  LaunchOrder,
+  LifeTerms,
+  SweepOptions,
+  TreeUsage,
+} from './launcher.ts'
 import { Lives } from './lives.ts'
 import { deferred } from './outbox.ts'
 import { Spared } from './spared.ts'
@@ -19,6 +27,7 @@ export interface InlineOptions {
 
 export class InlineLauncher implements Launcher {
   readonly pid = process.pid
+  readonly kept: readonly KeptLife[] = []
   readonly #lives: Lives
   readonly #clock: Clock
 
@@ -26,6 +35,12 @@ export class InlineLauncher implements Launcher {
     this.#clock = clock
     this.#lives = new Lives({ baseEnv, clock, events: deferred(events), spared: new Spared() })
   }
+
+  adopt(_life: LifeAddress): void {}
+
+  dismiss(_life: LifeAddress): void {}
+
+  acknowledge(_lives: readonly LifeAddress[]): void {}
 
   launch(order: LaunchOrder): void {
     this.#lives.launch(order)

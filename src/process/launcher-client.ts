@@ -12,6 +12,7 @@ import { held } from './held.ts'
 import { scrubbed } from './launch.ts'
 import { failed } from './launch-errors.ts'
 import type {
+  KeptLife,
   Launcher,
   LauncherEvents,
   LauncherOptions,
@@ -34,6 +35,7 @@ interface PendingUsage {
 }
 
 export class LauncherClient implements Launcher {
+  readonly kept: readonly KeptLife[] = []
   readonly #options: LauncherOptions
   readonly #clock: Clock
   readonly #events: LauncherEvents
@@ -71,6 +73,12 @@ export class LauncherClient implements Launcher {
   get pid(): number {
     return this.#pid
   }
+
+  adopt(_life: LifeAddress): void {}
+
+  dismiss(_life: LifeAddress): void {}
+
+  acknowledge(_lives: readonly LifeAddress[]): void {}
 
   launch(order: LaunchOrder): void {
     const line = lineOf({ type: 'launch', order })

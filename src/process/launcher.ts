@@ -6,7 +6,7 @@
  * in this process (`inline`). Requests return at once; what becomes of them arrives as answers.
  */
 import type { Rung } from '../../machines/escalation.ts'
-import type { LifeAddress, LifeAnswer, ProcessIdentity } from '../../machines/events.ts'
+import type { ErrorInfo, Exit, LifeAddress, LifeAnswer, ProcessIdentity } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
 import type { LogLimits } from './log-rotation.ts'
 
@@ -30,21 +30,55 @@ export interface LaunchOrder extends LifeAddress {
   readonly killWaitMs: number
   /** Descendants in a session of their own may live on. */
   readonly detachOk: boolean
+  /** `end`: down its ladder at once. `adopt`: kept for a successor, where one can come: not in an ephemeral home. */
+  readonly onSupervisorDeath: 'end' | 'adopt'
+  /** How long it waits for a successor before it is ended all the same. Without meaning for `end`. */
+  readonly adoptForMs: number
 }
 
 /** The part of an order that outlasts the fork: what it takes to find a tree, to end it, and to rotate its log. */
-export type LifeTerms = Pick<
-  LaunchOrder,
-  | 'agentId'
-  | 'incarnation'
-  | 'marker'
-  | 'logFile'
-  | 'logLimits'
-  | 'fifo'
-  | 'rungs'
-  | 'killWaitMs'
-  | 'detachOk'
->
+export type LifeTerms = Omit<LaunchOrder, 'command' | 'cwd' | 'env'>
+
+/**
+ * Why somebody had begun to end a life: its supervisor (`asked`), or its launcher alone, because the supervisor was gone
+ * or because no successor came within `adoptForMs`.
+ */
+export type EndCause = 'asked' | 'supervisor_gone' | 'not_adopted'
+
+/** What had become of a life at the moment of a takeover. Times in ISO 8601, UTC. */
+export type KeptState =
+  /** It is being started: `SPAWNED` or `SPAWN_FAILED` follows. */
+  | { readonly kind: 'launching' }
+  | { readonly kind: 'failed'; readonly error: ErrorInfo; readonly at: string }
+  | { readonly kind: 'running'; readonly process: ProcessIdentity }
+  /** It is on its ladder, of which so many rungs were taken. */
+  | {
+      readonly kind: 'ending'
+      readonly process: ProcessIdentity
+      readonly why: EndCause
+      readonly rungsTaken: number
+      readonly at: string
+    }
+  | {
+      readonly kind: 'exited'
+      readonly process: ProcessIdentity
+      /** Nulls when nobody could wait for it. */
+      readonly exit: Exit
+      /** `null`: it ended while nobody looked. */
+      readonly at: string | null
+      /** `null`: it ended by itself. */
+      readonly why: EndCause | null
+      /** What became of its tree; `null`: that was not looked through yet. */
+      readonly swept: { readonly swept: readonly number[]; readonly escaped: readonly number[] } | null
+    }
+
+/** A life that a supervisor before left behind. */
+export interface KeptLife {
+  readonly terms: LifeTerms
+  readonly state: KeptState
+  /** Its true exit will be known. Else it is watched from afar, and its exit is answered with nulls. */
+  readonly isChild: boolean
+}
 
 /** What a launcher tells, in the order in which it happened. */
 export type LauncherAnswer = Extract<
@@ -69,6 +103,20 @@ export interface TreeUsage extends LifeAddress {
 export interface Launcher {
   /** The launcher's own process; `process.pid` when inline. */
   readonly pid: number
+  /**
+   * What supervisors before left in this home, as it was when this one began. Each wants one of `adopt`, `dismiss` or
+   * `acknowledge`; until then it goes by its own terms. All but `launch` and `watch` work on it at once.
+   */
+  readonly kept: readonly KeptLife[]
+  /** Takes on a kept life. Its answers come from now on, those that came since the takeover first. */
+  adopt(life: LifeAddress): void
+  /** Nobody wants this kept life: it is ended by its ladder, its tree after it, and forgotten. Nothing is answered. */
+  dismiss(life: LifeAddress): void
+  /**
+   * The ends of these lives are committed: no successor needs them any more. A life is forgotten when it was both
+   * released and acknowledged; with `keepExits: false` when it was released.
+   */
+  acknowledge(lives: readonly LifeAddress[]): void
   /** Forks. Answers `SPAWNED` or `SPAWN_FAILED`, and later `EXITED`. */
   launch(order: LaunchOrder): void
   /**
@@ -84,9 +132,9 @@ export interface Launcher {
   sweep(life: LifeAddress, options: SweepOptions): void
   /** One look at the trees of these lives; those unknown are left out. */
   usage(lives: readonly LifeAddress[]): Promise<readonly TreeUsage[]>
-  /** The life is over and recorded: forget it. */
+  /** The life is over and told: nothing is asked of it any more. */
   release(life: LifeAddress): void
-  /** Lets go: resolves when the launcher has left, or after `timeoutMs`. What still lives is ended by its ladder. */
+  /** Lets go: resolves when the launcher has left, or after `timeoutMs`. What still lives is ended, whatever its terms. */
   close(timeoutMs: number): Promise<void>
 }
 
@@ -105,6 +153,13 @@ export interface LauncherOptions {
   readonly launcherId: string
   /** The home is removed by the launcher when its supervisor died without saying good-bye. */
   readonly ephemeral: boolean
+  /**
+   * A successor may ask what became of each life: that is kept, in memory and in a file of the home, until it is
+   * acknowledged. For a home that stays and a registry that does.
+   */
+  readonly keepExits: boolean
+  /** The folder of ephemeral homes: those whose supervisor and launcher are gone are cleared away. `null`: none is. */
+  readonly leftovers: string | null
   /** `process`: a helper of its own, which outlives the supervisor. `inline`: in this process. */
   readonly mode: 'process' | 'inline'
   /** Node's binary, where `process.execPath` is not it. */

@@ -6,7 +6,7 @@ import type { LifeAddress, ProcessIdentity } from '../../machines/events.ts'
 import type { LauncherAnswer, LaunchOrder, LifeTerms, SweepOptions, TreeUsage } from './launcher.ts'
 
 /** Raised with every change that an older launcher would misread. */
-export const PROTOCOL = 1
+export const PROTOCOL = 2
 
 /** What the supervisor asks. */
 export type Request =
@@ -54,8 +54,20 @@ export const addressOf = ({ agentId, incarnation }: LifeAddress): LifeAddress =>
 
 /** An order without what only the fork needs: no environment is kept for longer. */
 export function termsOf(order: LifeTerms): LifeTerms {
-  const { agentId, incarnation, marker, logFile, logLimits, fifo, rungs, killWaitMs, detachOk } = order
-  return { agentId, incarnation, marker, logFile, logLimits, fifo, rungs, killWaitMs, detachOk }
+  return {
+    agentId: order.agentId,
+    incarnation: order.incarnation,
+    marker: order.marker,
+    logFile: order.logFile,
+    logLimits: order.logLimits,
+    reportFile: order.reportFile,
+    fifo: order.fifo,
+    rungs: order.rungs,
+    killWaitMs: order.killWaitMs,
+    detachOk: order.detachOk,
+    onSupervisorDeath: order.onSupervisorDeath,
+    adoptForMs: order.adoptForMs,
+  }
 }
 
 /** Cuts a stream of text into lines. One that is too long is dropped, and told; the next one counts again. */

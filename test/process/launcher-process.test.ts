@@ -205,7 +205,7 @@ t.test('a launcher serves nobody but its supervisor', async (t) => {
   const rig = await Rig.start(t, 'process')
   const hello = {
     type: 'hello',
-    protocol: 1,
+    protocol: 2,
     launcherId: 'test-1',
     supervisorPid: 1,
     ephemeral: true,
@@ -236,6 +236,8 @@ t.test('a launcher that cannot be started says what was run, and why', async (t)
     home,
     launcherId: 'x',
     ephemeral: false,
+    keepExits: false,
+    leftovers: null,
     mode: 'process',
     baseEnv: {},
     clock: realClock,
@@ -274,7 +276,7 @@ t.test('a process that only waits for its launcher to be idle may end', async (t
     const { startLauncher } = await import('${DIST}/src/process/start-launcher.js')
     const { realClock } = await import('${DIST}/src/clock.js')
     const events = { answer() {}, warning: console.error }
-    await startLauncher({ home: '${home}', launcherId: 'idle', ephemeral: false, mode: 'process', baseEnv: {}, clock: realClock, events })
+    await startLauncher({ home: '${home}', launcherId: 'idle', ephemeral: false, keepExits: false, leftovers: null, mode: 'process', baseEnv: {}, clock: realClock, events })
     console.log('started')`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],

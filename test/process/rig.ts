@@ -77,6 +77,8 @@ export class Rig {
       home: rig.home,
       launcherId: 'test',
       ephemeral: false,
+      keepExits: false,
+      leftovers: null,
       mode,
       baseEnv: process.env,
       clock: realClock,
@@ -111,6 +113,8 @@ export class Rig {
       rungs: [{ signal: 'SIGTERM', waitMs: 200 }],
       killWaitMs: 3000,
       detachOk: false,
+      onSupervisorDeath: 'end',
+      adoptForMs: 0,
       ...overrides,
     }
     this.#orders.push(order)
