@@ -81,7 +81,8 @@ const pre_starting = life.createStateConfig({
   always: { guard: 'readyAtSpawn', target: 'running', actions: ['setWorking', ...tell('running', 'ready')] },
   on: {
     ...endings,
-    READY: { target: 'running', actions: ['setWorking', ...tell('running', 'ready')] },
+    READY: { target: 'running', actions: ['setWorking', 'clearEvidence', ...tell('running', 'ready')] },
+    PROBED: { actions: 'setEvidence' },
     ACTIVITY: { actions: ['setActivity', note('activity')] },
   },
   after: {

@@ -121,8 +121,10 @@ export interface Evidence {
   readonly cpuMs?: number
   /** Live processes in the tree. */
   readonly processes?: number
-  /** What made it ready: `spawned`, `report`, or the line. */
+  /** What made it ready: `spawned`, `report`, the line, or what was seen when it was asked. */
   readonly ready?: string
+  /** What was asked of it and not answered well, the last time. */
+  readonly probe?: string
   readonly signal?: NodeJS.Signals
   /** The grace that this rung gives, in milliseconds. */
   readonly waitMs?: number
@@ -235,6 +237,8 @@ export type LifeAnswer = LifeAddress &
     | { readonly type: 'SPAWN_FAILED'; readonly error: ErrorInfo }
     | { readonly type: 'READY'; readonly evidence: Evidence }
     | { readonly type: 'STALLED'; readonly evidence: Evidence }
+    /** It was asked whether it is ready, and is not yet. */
+    | { readonly type: 'PROBED'; readonly evidence: Evidence }
     | { readonly type: 'HEARTBEAT'; readonly evidence?: Evidence }
     | { readonly type: 'ACTIVITY'; readonly activity: Activity }
     | {

@@ -124,7 +124,9 @@ export const life = setup({
       activity: { kind: 'working' as const },
       times: { ...context.times, running: context.times.running ?? context.now() },
     })),
-    setEvidence: assign(({ event }) => (event.type === 'STALLED' ? { evidence: event.evidence } : {})),
+    setEvidence: assign(({ event }) =>
+      event.type === 'STALLED' || event.type === 'PROBED' ? { evidence: event.evidence } : {},
+    ),
     clearEvidence: assign({ evidence: null }),
     clearActivity: assign({ activity: null }),
     setExit: assign(({ context, event }) =>
@@ -161,7 +163,9 @@ export const life = setup({
       },
       error: {
         code: 'ready_timeout',
-        message: `it was not ready within ${context.policy.readyTimeoutMs} ms (ready.timeout)`,
+        message:
+          `it was not ready within ${context.policy.readyTimeoutMs} ms (ready.timeout)` +
+          (context.evidence?.probe === undefined ? '' : `; last: ${context.evidence.probe}`),
       },
     })),
     blameStall: assign(({ context }) => ({

@@ -126,6 +126,7 @@ const answers = {
   SPAWN_FAILED: forward,
   READY: forward,
   STALLED: forward,
+  PROBED: forward,
   ACTIVITY: forward,
   SIGNALLED: forward,
   EXITED: forward,

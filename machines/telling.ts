@@ -105,6 +105,7 @@ export function tellingOf(
     case 'STOP':
     case 'KILL':
       return ending
+    case 'PROBED':
     case 'CLEANED':
       return {}
     default:

@@ -4,6 +4,7 @@ import { customAlphabet } from 'nanoid'
 import type { LifePolicy } from '../machines/context.ts'
 import type { RestartPolicy } from '../machines/restart.ts'
 import type { HeartbeatPolicy } from './health/deadlines.ts'
+import { type ProbePlan, probePlanOf } from './probes.ts'
 import type { LogLimits } from './process/log-rotation.ts'
 import { bytesOf, type Size } from './size.ts'
 import {
@@ -17,7 +18,11 @@ import {
 } from './spec.ts'
 import { durationMs, parseStrictly } from './strict.ts'
 
-export type Readiness = 'spawned' | 'report' | { readonly line: RegExp | string }
+export type Readiness =
+  | 'spawned'
+  | 'report'
+  | { readonly line: RegExp | string }
+  | { readonly probe: ProbePlan }
 
 export interface AgentPlan {
   readonly id: string
@@ -135,7 +140,7 @@ export function planOf(given: AgentSpec, base: Base, cwd: string): AgentPlan {
     command,
     cwd: path.resolve(cwd, whole.cwd ?? '.'),
     env: whole.env ?? {},
-    ready: ready === 'spawned' ? ready : ready.line === undefined ? 'report' : { line: ready.line },
+    ready: readinessOf(ready),
     heartbeat:
       (heartbeat && {
         timeoutMs: durationMs(heartbeat.timeout, 'heartbeat.timeout'),
@@ -183,6 +188,13 @@ export function planOf(given: AgentSpec, base: Base, cwd: string): AgentPlan {
     detachOk: whole.detachOk ?? false,
     given: fingerprint(spec),
   }
+}
+
+function readinessOf(ready: NonNullable<AgentSpec['ready']>): Readiness {
+  if (ready === 'spawned') return ready
+  if (ready.line !== undefined) return { line: ready.line }
+  const probe = probePlanOf(ready, DEFAULTS.readyProbe, 'ready')
+  return probe === undefined ? 'report' : { probe }
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import os from 'node:os'
 import { z } from 'zod'
+import { probeFields } from './probes.ts'
 import type { AgentRecord } from './registry/record.ts'
 import { size } from './size.ts'
 import { duration, NOT_BUILT, notBuilt, positive, shown } from './strict.ts'
@@ -41,17 +42,18 @@ const rung = z.strictObject({
   eof: notBuilt('A rung {eof}'),
 })
 
+const WAYS_READY = ['report', 'line', 'port', 'http'] as const
+
 const readyObject = z
   .strictObject({
     report: z.literal(true, 'must be true, or left out').optional(),
     line: z.union([z.string().min(1), z.instanceof(RegExp)], 'must be a RegExp or a text').optional(),
-    timeout: positive.optional(),
-    port: notBuilt('Readiness by port'),
-    http: notBuilt('Readiness by HTTP'),
+    ...probeFields,
     exec: notBuilt('Readiness by exec'),
+    timeout: positive.optional(),
   })
-  .refine((ready) => (ready.report === undefined) !== (ready.line === undefined), {
-    error: 'must have exactly one of `report: true` and `line`',
+  .refine((ready) => WAYS_READY.filter((way) => ready[way] !== undefined).length === 1, {
+    error: 'must have exactly one of `report: true`, `line`, `port` and `http`',
   })
 
 const SOURCES = ['report', 'output', 'cpu'] as const
@@ -131,11 +133,14 @@ export const agentSpecSchema = z.strictObject({
       description: 'laid over the environment that the supervisor began with; `null` takes a variable away',
     }),
   ready: z
-    .union([z.literal('spawned'), readyObject], 'must be "spawned", {report: true} or {line: RegExp or text}')
+    .union(
+      [z.literal('spawned'), readyObject],
+      'must be "spawned", {report: true}, {line: RegExp or text}, {port} or {http}',
+    )
     .optional()
     .meta({
       description:
-        '`"spawned"`, or `{report: true}`, `{line: RegExp or text}`, with `timeout`; then the ladder',
+        '`"spawned"`, or `{report: true}`, `{line: RegExp or text}`, `{port: 3000}` (takes a connection), `{http: "http://127.0.0.1:3000/health"}` (answers 200–399), with `timeout`; then the ladder. A probe has times of its own: `{port: {port, host, every, timeout}}`, `{http: {url, every, timeout}}`',
     }),
   spawnTimeout: positive.optional().meta({ description: 'no process by then: `crashed`, `spawn_failed`' }),
   heartbeat: z
@@ -230,6 +235,7 @@ function freeze<T>(value: T): T {
 export const DEFAULTS = freeze({
   ready: 'spawned',
   readyTimeout: '30s',
+  readyProbe: { every: '250ms', timeout: '1s' },
   spawnTimeout: '10s',
   heartbeat: {
     timeout: '120s',

@@ -5,10 +5,13 @@ import type { Clock } from './clock.ts'
 import { within } from './deferred.ts'
 import { messageOf } from './errors.ts'
 import { Deadlines, type Look } from './health/deadlines.ts'
+import { httpProbe, type Probe, portProbe } from './health/probe.ts'
+import { probing } from './health/probing.ts'
 import { awaitLine } from './health/readiness.ts'
 import { activityOf, type Report } from './health/report.ts'
 import type { Warning } from './listeners.ts'
 import type { Outside } from './outside.ts'
+import type { ProbePlan } from './probes.ts'
 import type { Launcher, TreeUsage } from './process/launcher.ts'
 import type { Seat } from './seat.ts'
 
@@ -158,15 +161,40 @@ export class Vigil {
     this.#deadlines.close()
   }
 
-  /** Readiness by a line of its output. */
+  /** Readiness by a line of its output, or by what it answers when it is asked. */
   #awaitReadiness(seat: Seat, life: LifeAddress): void {
     const { ready } = seat.plan
     if (typeof ready === 'string') return
+    seat.stopReadiness =
+      'line' in ready ? this.#awaitLine(seat, life, ready.line) : this.#askWhetherReady(life, ready.probe)
+  }
+
+  #askWhetherReady(life: LifeAddress, plan: ProbePlan): () => void {
+    const { clock, send } = this.#options
+    let last = ''
+    const stop = probing({
+      clock,
+      probe: probeOf(plan),
+      everyMs: plan.everyMs,
+      timeoutMs: plan.timeoutMs,
+      succeeded: (ready) => {
+        stop()
+        send({ type: 'READY', ...life, evidence: { ready } })
+      },
+      failed: (probe) => {
+        if (probe !== last) send({ type: 'PROBED', ...life, evidence: { probe } })
+        last = probe
+      },
+    })
+    return stop
+  }
+
+  #awaitLine(seat: Seat, life: LifeAddress, pattern: RegExp | string): () => void {
     const { clock, outside, send, warn } = this.#options
     const over = () => seat.ended || seat.record.incarnation !== life.incarnation
-    seat.stopReadiness = awaitLine({
+    return awaitLine({
       lines: outside.readLog(seat.logFile, { from: seat.logOffset, follow: true, until: over, clock }),
-      pattern: ready.line,
+      pattern,
       found: (line) => send({ type: 'READY', ...life, evidence: { ready: line } }),
       failed: (cause) => {
         const message = `the log of ${seat.plan.name} cannot be read for its ready line: ${messageOf(cause)}`
@@ -226,5 +254,16 @@ export class Vigil {
     seat.expired = true
     const message = `its ttl of ${seat.plan.ttlMs} ms is over`
     this.#options.send({ type: 'STOP', agentId, reason: { kind: 'ttl', by: 'supervisor', message } })
+  }
+}
+
+function probeOf(plan: ProbePlan): Probe {
+  switch (plan.kind) {
+    case 'port':
+      return portProbe(plan.host, plan.port)
+    case 'http':
+      return httpProbe(plan.url)
+    default:
+      return plan satisfies never
   }
 }

@@ -193,8 +193,6 @@ t.test('what is designed and not built yet is refused, and says so', async (t) =
     ['onConflict', 'queue'],
     ['budget', { turns: 3 }],
     ['adoptFor', '1h'],
-    ['ready', { port: 80 }],
-    ['ready', { http: 'http://localhost' }],
     ['ready', { exec: ['true'] }],
     ['stop', [{ cancel: true, wait: '1s' }]],
     ['stop', [{ input: 'q', wait: '1s' }]],

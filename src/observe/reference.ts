@@ -32,10 +32,11 @@ function defaultOf(name: string, field: Field, { defaults = {}, computed = {} }:
   return name in defaults ? code(defaults[name]) : (computed[name] ?? 'none')
 }
 
-/** The default of a field's own `timeout`, which stands beside the field's: `readyTimeout` for `ready`. */
+/** Defaults of a part of a field, which stand beside the field's: `readyTimeout` and `readyProbe` for `ready`. */
 function limitOf(name: string, names: ReadonlySet<string>, { defaults = {} }: ReferenceOptions): string[] {
-  const limit = `${name}Timeout`
-  return limit in defaults && !names.has(limit) ? [`\`timeout: ${literal(defaults[limit])}\``] : []
+  return ['Timeout', 'Probe']
+    .filter((part) => `${name}${part}` in defaults && !names.has(`${name}${part}`))
+    .map((part) => `\`${part.toLowerCase()}: ${literal(defaults[`${name}${part}`])}\``)
 }
 
 function meaningOf(name: string, field: Field): string {

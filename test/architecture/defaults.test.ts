@@ -20,9 +20,10 @@ t.test('the defaults are frozen, all the way down', async (t) => {
 })
 
 t.test('the defaults are what a caller could have written', async (t) => {
-  const { readyTimeout, ...spec } = DEFAULTS
+  const { readyTimeout, readyProbe, ...spec } = DEFAULTS
   t.ok(defaultsSchema.safeParse(spec).success)
   t.ok(agentSpecSchema.safeParse({ command: ['x'], ready: { report: true, timeout: readyTimeout } }).success)
+  t.ok(agentSpecSchema.safeParse({ command: ['x'], ready: { port: { port: 80, ...readyProbe } } }).success)
 })
 
 t.test('the tables of the README are those of the code (npm run docs)', async (t) => {

@@ -49,6 +49,7 @@ const EVENTS: LifeEvent[] = [
   { type: 'SPAWNED', ...life, process },
   { type: 'SPAWN_FAILED', ...life, error: { code: 'spawn_failed', message: 'no', errno: 'EAGAIN' } },
   { type: 'READY', ...life, evidence: { ready: 'report' } },
+  { type: 'PROBED', ...life, evidence: { probe: 'port 1: refused' } },
   { type: 'STALLED', ...life, evidence: { silentMs: 1 } },
   { type: 'HEARTBEAT', ...life },
   { type: 'ACTIVITY', ...life, activity: { kind: 'working' } },
