@@ -39,6 +39,7 @@ export const evidenceSchema = z.object({
   cpuMs: z.number().optional(),
   processes: count.optional(),
   ready: text.optional(),
+  probe: text.optional(),
   signal: signal.optional(),
   waitMs: z.number().optional(),
   signalled: z
