@@ -17,6 +17,18 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
     has: /^src\/(reeve|wire|shapes|spec|probes|options|strict|size|kill|listeners)\.ts$/,
     sees: ['machines', 'ground', 'registry'],
   },
+  // What the faces on a terminal share.
+  {
+    name: 'terminal',
+    has: /^src\/terminal\//,
+    sees: ['machines', 'ground', 'words', 'registry', 'observe'],
+  },
+  // The faces: they are handed a `Reeve`, and see neither the supervisor nor a client.
+  {
+    name: 'repl',
+    has: /^src\/repl\//,
+    sees: ['machines', 'ground', 'words', 'registry', 'observe', 'terminal'],
+  },
   {
     name: 'root',
     has: /^src\/[^/]+\.ts$/,
@@ -32,6 +44,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   registry: ['zod', 'ms', '@photostructure/sqlite'],
   observe: ['xstate', 'zod'],
   words: ['xstate', 'zod', 'ms'],
+  terminal: ['cli-table3', 'string-width'],
+  repl: [],
   root: ['xstate', 'zod', 'nanoid', 'ms'],
 }
 
