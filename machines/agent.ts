@@ -30,24 +30,38 @@ const endings = {
   EXITED: { target: '#life.reaping.sweeping_gently', actions: ['setExit', ...tell('reaping', 'exit')] },
 } as const
 
-/** A transient door: every life asks for a process, but for one whose first actor faulted: that one is ended. */
+/**
+ * A transient door. A life asks for a process, but for one whose first actor faulted, which is ended, and for one that a
+ * supervisor before began, which goes on where the log has it.
+ */
 const born = life.createStateConfig({
   always: [
     {
-      guard: 'adoptedAfterExit',
+      guard: 'faultedAfterExit',
       target: 'reaping.sweeping',
       actions: tell('reaping', 'fault'),
     },
     {
-      guard: 'adoptedWithProcess',
+      guard: 'faultedWithProcess',
       target: 'terminating.climbing',
       actions: ['startLadder', ...tell('terminating', 'fault')],
     },
     {
-      guard: 'adoptedWithoutProcess',
+      guard: 'faultedWithoutProcess',
       target: 'terminating.awaiting_pid',
       actions: ['startLadder', ...tell('terminating', 'fault')],
     },
+    { guard: 'wasSpawning', target: 'spawning' },
+    { guard: 'wasPreStarting', target: 'pre_starting' },
+    { guard: 'wasIdle', target: 'running.idle' },
+    { guard: 'wasWaiting', target: 'running.waiting' },
+    { guard: 'wasRunning', target: 'running.working' },
+    { guard: 'wasStalling', target: 'stalling' },
+    { guard: 'wasAwaitingPid', target: 'terminating.awaiting_pid' },
+    { guard: 'wasKilling', target: 'terminating.killing' },
+    { guard: 'wasClimbing', target: 'terminating.climbing' },
+    { guard: 'wasReapingGently', target: 'reaping.sweeping_gently' },
+    { guard: 'wasReaping', target: 'reaping.sweeping' },
     { target: 'spawning', actions: tell('spawning', 'spawn') },
   ],
 })

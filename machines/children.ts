@@ -14,7 +14,7 @@ import {
   type Snapshot,
 } from 'xstate'
 import type { agentMachine } from './agent.ts'
-import type { LifeInput, LifeOutput, LifePolicy } from './context.ts'
+import type { Adoption, LifeInput, LifeOutput, LifePolicy } from './context.ts'
 import type { AgentState, EntryDraft, ErrorInfo, Exit, LifeAnswer, Reason, StopRequest } from './events.ts'
 import { lifeKey } from './events.ts'
 import {
@@ -68,8 +68,22 @@ export interface HeardExit {
   readonly exit: Exit
 }
 
+/** An agent that a supervisor before kept, as its log and its launcher tell of it. */
+export interface Heir {
+  /** Its `from` is the state that the log has it in, its `incarnation` the present life, or the last one. */
+  readonly child: ChildSpec
+  /** `null` between two lives: `backoffLeftMs` are left of the backoff. */
+  readonly life: Adoption | null
+  readonly backoffLeftMs: number
+  /** The log is told that it has a new supervisor. */
+  readonly told: boolean
+  readonly intent: Intent
+  readonly history: RestartHistory
+}
+
 export type ChildrenEvent =
   | { readonly type: 'SPAWN'; readonly child: ChildSpec }
+  | { readonly type: 'ADOPT'; readonly heir: Heir }
   | AgentRequest
   | LifeAnswer
   | HeardExit
@@ -165,6 +179,10 @@ class Keeper {
       this.#spawn(event.child)
       return
     }
+    if (event.type === 'ADOPT') {
+      this.#adopt(event.heir)
+      return
+    }
     const child = byId.get(event.agentId)
     if (!child) return
     switch (event.type) {
@@ -207,6 +225,27 @@ class Keeper {
     }
     this.#input.children.byId.set(spec.agentId, child)
     this.#begin(child)
+  }
+
+  #adopt({ child: spec, life, backoffLeftMs, told, intent, history }: Heir): void {
+    const child: Child = {
+      spec,
+      incarnation: spec.incarnation,
+      ref: null,
+      state: spec.from,
+      intent,
+      history,
+      exit: life?.exit ?? null,
+      faulted: false,
+    }
+    this.#input.children.byId.set(spec.agentId, child)
+    if (told && child.state) {
+      const activity = life?.activity ? { activity: life.activity } : {}
+      const process = life?.process ? { process: life.process } : {}
+      this.#tell(child, { ...this.#between(child, child.state, 'adopted'), ...process, ...activity }, false)
+    }
+    if (life) this.#begin(child, life)
+    else this.#pause(child, backoffLeftMs)
   }
 
   #begin(child: Child, adopt?: LifeInput['adopt']): void {
@@ -253,7 +292,9 @@ class Keeper {
   #restart(child: Child, request: AgentRequest): void {
     if (this.#input.children.closing) return
     child.intent = 'again'
-    if (child.ref) child.ref.send({ ...request, type: 'STOP', incarnation: child.incarnation })
+    // A successor of this supervisor has to know that it is to come back.
+    const evidence = { ...request.evidence, again: true as const }
+    if (child.ref) child.ref.send({ ...request, evidence, type: 'STOP', incarnation: child.incarnation })
     else {
       this.#scope.system.scheduler.cancel(this.#scope.self, child.spec.agentId)
       this.#nextLife(child)
@@ -288,9 +329,12 @@ class Keeper {
       { ...this.#between(child, 'restarting', 'backoff'), evidence: { delayMs, attempt, ...attempts } },
       false,
     )
+    this.#pause(child, delayMs)
+  }
+
+  /** The next life begins after this long. */
+  #pause({ spec: { agentId }, incarnation }: Child, delayMs: number): void {
     const { self, system } = this.#scope
-    const { incarnation } = child
-    const { agentId } = child.spec
     const backoffOver: ChildrenEvent = { type: 'BACKOFF_OVER', agentId, incarnation }
     // A timer of 0 ms is one of 1 ms, and a turn of the loop.
     if (delayMs === 0) self.send(backoffOver)
@@ -312,7 +356,8 @@ class Keeper {
       child.faulted = true
       const reason: Reason | null = last?.reason ?? null
       const runningSinceMs = last?.times.running ?? null
-      this.#begin(child, { process: last?.process ?? null, exit: child.exit, reason, error, runningSinceMs })
+      const process = last?.process ?? null
+      this.#begin(child, { door: 'faulted', process, exit: child.exit, reason, error, runningSinceMs })
       return
     }
     ports.abandon({ agentId: child.spec.agentId, incarnation: child.incarnation })

@@ -40,13 +40,28 @@ export interface LifeInput extends LifeAddress {
   readonly adopt?: Adoption
 }
 
-/** What is known of a life whose first actor faulted: the second one ends what the first had begun. */
+/**
+ * Whose life it was before: `faulted`, that of a first actor, and the second one ends what the first had begun;
+ * `recovered`, that of a supervisor which is gone, and it goes on in the state that the log has it in.
+ */
+export type Door = 'faulted' | 'recovered'
+
+/** What is known of a life that goes on. */
 export interface Adoption {
+  readonly door: Door
   readonly process: ProcessIdentity | null
   readonly exit: Exit | null
   readonly reason: Reason | null
-  readonly error: ErrorInfo
+  readonly error: ErrorInfo | null
+  /** Monotonic milliseconds. */
   readonly runningSinceMs: number | null
+  readonly activity?: Activity | null
+  readonly evidence?: Evidence | null
+  /** Rungs of its ladder that were taken already, and what the last of them has still to wait. */
+  readonly rungsTaken?: number
+  readonly rungLeftMs?: number
+  /** SIGKILL was sent. */
+  readonly forced?: boolean
 }
 
 /** When it came to be so, in monotonic milliseconds; `null`: it has not. */
@@ -54,6 +69,8 @@ export interface LifeTimes {
   readonly running: number | null
   readonly terminating: number | null
   readonly exited: number | null
+  /** ISO 8601, UTC: of an exit that was learned of only afterwards. */
+  readonly exitedAt: string | null
 }
 
 /**
@@ -64,7 +81,7 @@ export interface LifeContext extends LifeAddress {
   readonly name: string
   readonly policy: LifePolicy
   readonly now: () => number
-  readonly adopted: boolean
+  readonly door: Door | null
   /** The state last told, as the log has it. */
   readonly state: AgentState | null
   readonly process: ProcessIdentity | null
@@ -98,25 +115,34 @@ export function contextOf({ adopt, ...input }: LifeInput): LifeContext {
     name: input.name,
     policy: input.policy,
     now: input.now,
-    adopted: adopt !== undefined,
+    door: adopt?.door ?? null,
     state: input.from,
     process: adopt?.process ?? null,
-    activity: null,
-    ladder: startLadder(input.policy.rungs, input.now()),
+    activity: adopt?.activity ?? null,
+    ladder: ladderOf(input.policy.rungs, input.now(), adopt),
     reason: adopt?.reason ?? null,
     exit: adopt?.exit ?? null,
     error: adopt?.error ?? null,
     escaped: [],
     unverified: false,
-    evidence: null,
+    evidence: adopt?.evidence ?? null,
     cleanup: true,
-    forced: false,
+    forced: adopt?.forced ?? false,
     times: {
       running: adopt?.runningSinceMs ?? null,
       terminating: null,
       exited: adopt?.exit ? input.now() : null,
+      exitedAt: null,
     },
   }
+}
+
+/** The ladder from where it was left: no signal is sent twice. */
+function ladderOf(rungs: readonly Rung[], nowMs: number, adopt: Adoption | undefined): Ladder {
+  const taken = Math.min(adopt?.rungsTaken ?? 0, rungs.length)
+  const last = rungs[taken - 1]
+  if (!last) return startLadder(rungs, nowMs)
+  return { rungs, at: taken - 1, taken, deadlineMs: nowMs + (adopt?.rungLeftMs ?? last.waitMs) }
 }
 
 /** Whether `reaping` has nothing to run at its end. */

@@ -141,6 +141,10 @@ export interface Evidence {
   readonly unverified?: true
   /** Why no further life follows an end that the policy would have restarted. */
   readonly notRestarted?: string
+  /** A further life was asked for: this one ends to make room for it. */
+  readonly again?: true
+  /** Where in its log this life begins, in bytes ever written: its ready line is looked for from there. */
+  readonly logOffset?: number
   /** What the agent said of itself (`result`, `stopping`), as it said it. */
   readonly said?: unknown
   /** Reports that were refused, by cause. */
@@ -202,7 +206,9 @@ export interface EntryDraft extends LifeAddress {
   readonly evidence?: Evidence
   readonly escaped?: readonly number[]
   readonly usage?: Usage
-  /** On a usage note: the offset in the report file up to which it counted. */
+  /** When it happened, ISO 8601, UTC, where that was not now. */
+  readonly at?: string
+  /** Where a report made it: the offset in the report file up to which it was read. */
   readonly reportOffset?: number
 }
 
@@ -233,20 +239,21 @@ export const isNote = (entry: Pick<Entry, 'from' | 'to'>): boolean => entry.from
 /** Answers of the outside to one life, addressed, and dropped when that life is over. */
 export type LifeAnswer = LifeAddress &
   (
-    | { readonly type: 'SPAWNED'; readonly process: ProcessIdentity }
+    | { readonly type: 'SPAWNED'; readonly process: ProcessIdentity; readonly evidence?: Evidence }
     | { readonly type: 'SPAWN_FAILED'; readonly error: ErrorInfo }
-    | { readonly type: 'READY'; readonly evidence: Evidence }
+    | { readonly type: 'READY'; readonly evidence: Evidence; readonly reportOffset?: number }
     | { readonly type: 'STALLED'; readonly evidence: Evidence }
     /** It was asked whether it is ready, and is not yet. */
     | { readonly type: 'PROBED'; readonly evidence: Evidence }
-    | { readonly type: 'HEARTBEAT'; readonly evidence?: Evidence }
-    | { readonly type: 'ACTIVITY'; readonly activity: Activity }
+    | { readonly type: 'HEARTBEAT'; readonly evidence?: Evidence; readonly reportOffset?: number }
+    | { readonly type: 'ACTIVITY'; readonly activity: Activity; readonly reportOffset?: number }
     | {
         readonly type: 'SIGNALLED'
         readonly signal: NodeJS.Signals
         readonly signalled: readonly SignalledProcess[]
       }
-    | { readonly type: 'EXITED'; readonly exit: Exit }
+    /** `at`: when, ISO 8601, UTC, where that was not now. */
+    | { readonly type: 'EXITED'; readonly exit: Exit; readonly at?: string }
     | { readonly type: 'SWEPT'; readonly swept: readonly number[]; readonly escaped: readonly number[] }
     | { readonly type: 'CLEANED' }
     | {

@@ -50,9 +50,20 @@ export const life = setup({
   },
 
   guards: {
-    adoptedAfterExit: ({ context }) => context.adopted && context.exit !== null,
-    adoptedWithProcess: ({ context }) => context.adopted && context.process !== null,
-    adoptedWithoutProcess: ({ context }) => context.adopted,
+    faultedAfterExit: ({ context }) => context.door === 'faulted' && context.exit !== null,
+    faultedWithProcess: ({ context }) => context.door === 'faulted' && context.process !== null,
+    faultedWithoutProcess: ({ context }) => context.door === 'faulted',
+    wasSpawning: ({ context }) => was(context, 'spawning'),
+    wasPreStarting: ({ context }) => was(context, 'pre_starting'),
+    wasIdle: ({ context }) => was(context, 'running') && context.activity?.kind === 'idle',
+    wasWaiting: ({ context }) => was(context, 'running') && context.activity?.kind === 'waiting',
+    wasRunning: ({ context }) => was(context, 'running'),
+    wasStalling: ({ context }) => was(context, 'stalling'),
+    wasAwaitingPid: ({ context }) => was(context, 'terminating') && context.process === null,
+    wasKilling: ({ context }) => was(context, 'terminating') && context.forced,
+    wasClimbing: ({ context }) => was(context, 'terminating'),
+    wasReapingGently: ({ context }) => was(context, 'reaping') && context.reason === null,
+    wasReaping: ({ context }) => was(context, 'reaping'),
     readyAtSpawn: ({ context }) => context.policy.readyAtSpawn,
     stallTerminates: ({ context }) => context.policy.onStall === 'terminate',
     rungsLeft: ({ context }) => context.ladder.at + 1 < context.ladder.rungs.length,
@@ -130,7 +141,12 @@ export const life = setup({
     clearEvidence: assign({ evidence: null }),
     clearActivity: assign({ activity: null }),
     setExit: assign(({ context, event }) =>
-      event.type === 'EXITED' ? { exit: event.exit, times: { ...context.times, exited: context.now() } } : {},
+      event.type === 'EXITED'
+        ? {
+            exit: event.exit,
+            times: { ...context.times, exited: context.now(), exitedAt: event.at ?? null },
+          }
+        : {},
     ),
     setSpawnError: assign(({ context, event }) => ({
       error:
@@ -204,6 +220,10 @@ export const life = setup({
     cleanUp: () => {},
   },
 })
+
+/** Where a life that another supervisor began goes on. */
+const was = (context: LifeContext, state: AgentState): boolean =>
+  context.door === 'recovered' && context.state === state
 
 /** Whether it says something new of what it does; the same again is a heartbeat, and no entry. */
 const says = (context: LifeContext, event: LifeEvent, kind: Activity['kind']): boolean =>

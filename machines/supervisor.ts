@@ -11,6 +11,7 @@ import {
   type ChildSpec,
   childrenLogic,
   type HeardExit,
+  type Heir,
   type Told,
 } from './children.ts'
 import { type EntryDraft, isNote, type LifeAnswer, type Reason } from './events.ts'
@@ -18,6 +19,7 @@ import { type EntryDraft, isNote, type LifeAnswer, type Reason } from './events.
 /** A heartbeat or an exit may be spoken by anyone who holds the actor: it need not know the incarnation. */
 export type SupervisorEvent =
   | { readonly type: 'SPAWN'; readonly child: ChildSpec }
+  | { readonly type: 'ADOPT'; readonly heir: Heir }
   | AgentRequest
   | LifeAnswer
   | { readonly type: 'HEARTBEAT'; readonly agentId: string; readonly incarnation?: undefined }
@@ -161,7 +163,7 @@ export const supervisorMachine = supervisor.createMachine({
   },
   states: {
     running: {
-      on: { SPAWN: forward, RESTART: forward, SHUTDOWN: { target: 'stopping', actions: 'beginShutdown' } },
+      on: { SPAWN: forward, ADOPT: forward, RESTART: forward, SHUTDOWN: { target: 'stopping', actions: 'beginShutdown' } },
     },
     stopping: {
       initial: 'signalling',

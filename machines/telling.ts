@@ -47,6 +47,7 @@ export function outputOf(life: LifeContext): LifeOutput {
       ...(life.exit && { exit: life.exit }),
       ...(life.reason && { reason: life.reason }),
       ...(life.error && { error: life.error }),
+      ...(life.times.exitedAt !== null && { at: life.times.exitedAt }),
       ...(life.escaped.length > 0 && { escaped: life.escaped }),
       ...((life.evidence || life.unverified || elapsedMs !== undefined) && {
         evidence: {
@@ -73,23 +74,28 @@ export function tellingOf(
   const failed = context.error ? { error: context.error } : {}
   switch (event.type) {
     case 'SPAWNED':
-      return { process: event.process }
+      return { process: event.process, ...(event.evidence && { evidence: event.evidence }) }
     case 'SPAWN_FAILED':
       // Withdrawn because its end was asked for: that is no failure of its own.
       return context.reason ? {} : { error: event.error }
     case 'READY':
+      return { ...activity, evidence: event.evidence, ...upTo(event) }
     case 'STALLED':
       return { ...activity, evidence: event.evidence }
     case 'HEARTBEAT':
-      return { ...activity, ...(event.evidence && { evidence: event.evidence }) }
+      return { ...activity, ...(event.evidence && { evidence: event.evidence }), ...upTo(event) }
     case 'ACTIVITY':
-      return { activity: event.activity }
+      return { activity: event.activity, ...upTo(event) }
     case 'SIGNALLED':
       return {
         evidence: { signal: event.signal, signalled: event.signalled, ...graceNow(context, event.signal) },
       }
     case 'EXITED':
-      return { exit: event.exit, ...(context.reason && { reason: context.reason }) }
+      return {
+        exit: event.exit,
+        ...(event.at !== undefined && { at: event.at }),
+        ...(context.reason && { reason: context.reason }),
+      }
     case 'SWEPT':
       return {
         ...(event.swept.length > 0 && { evidence: { swept: event.swept } }),
@@ -99,7 +105,7 @@ export function tellingOf(
       return {
         ...(event.evidence && { evidence: event.evidence }),
         ...(event.usage && { usage: event.usage }),
-        ...(event.reportOffset !== undefined && { reportOffset: event.reportOffset }),
+        ...upTo(event),
         ...(event.error && { error: event.error }),
       }
     case 'STOP':
@@ -113,6 +119,10 @@ export function tellingOf(
       return { ...activity, ...ending, ...failed }
   }
 }
+
+/** Committed with what a report led to: a successor reads on from there. */
+const upTo = ({ reportOffset }: { readonly reportOffset?: number }) =>
+  reportOffset === undefined ? {} : { reportOffset }
 
 /** The grace that follows a rung's signal, while the life still stands on that rung. */
 function graceNow(context: LifeContext, signal: NodeJS.Signals): Partial<Evidence> {

@@ -53,6 +53,8 @@ export const evidenceSchema = z.object({
   elapsedMs: z.number().optional(),
   unverified: z.literal(true).optional(),
   notRestarted: text.optional(),
+  again: z.literal(true).optional(),
+  logOffset: count.optional(),
   said: z.unknown().optional(),
   rejected: text.optional(),
 })

@@ -37,10 +37,22 @@ const BETWEEN_LIVES: NonNullable<View['beyond']> = {
   ],
 }
 
-const FAULTS: NonNullable<View['leaveOut']> = {
-  adoptedAfterExit: 'a fault of Reeve itself',
-  adoptedWithProcess: 'a fault of Reeve itself',
-  adoptedWithoutProcess: 'a fault of Reeve itself',
+const ADOPTED = 'taken over from a supervisor that died, it goes on where it stood'
+const OTHER_DOORS: NonNullable<View['leaveOut']> = {
+  faultedAfterExit: 'a fault of Reeve itself',
+  faultedWithProcess: 'a fault of Reeve itself',
+  faultedWithoutProcess: 'a fault of Reeve itself',
+  wasSpawning: ADOPTED,
+  wasPreStarting: ADOPTED,
+  wasIdle: ADOPTED,
+  wasWaiting: ADOPTED,
+  wasRunning: ADOPTED,
+  wasStalling: ADOPTED,
+  wasAwaitingPid: ADOPTED,
+  wasKilling: ADOPTED,
+  wasClimbing: ADOPTED,
+  wasReapingGently: ADOPTED,
+  wasReaping: ADOPTED,
 }
 
 const AGENT_GLOSS: NonNullable<View['gloss']> = {
@@ -70,7 +82,7 @@ export const VIEWS: readonly NamedView[] = [
       opened: [],
       tones: AGENT_TONES,
       gloss: AGENT_GLOSS,
-      leaveOut: FAULTS,
+      leaveOut: OTHER_DOORS,
       unsaid: ['terminating.awaiting_pid'],
       beyond: BETWEEN_LIVES,
     },
@@ -88,7 +100,7 @@ export const VIEWS: readonly NamedView[] = [
       opened: ['terminating', 'reaping'],
       tones: AGENT_TONES,
       gloss: AGENT_GLOSS,
-      leaveOut: FAULTS,
+      leaveOut: OTHER_DOORS,
       beyond: BETWEEN_LIVES,
     },
     layout: {

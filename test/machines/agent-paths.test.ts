@@ -7,11 +7,12 @@ import {
   createActor,
   type InspectionEvent,
   type SnapshotFrom,
+  type StateValue,
 } from 'xstate'
 import { getAdjacencyMap, getShortestPaths } from 'xstate/graph'
 import { agentMachine } from '../../machines/agent.ts'
-import { contextOf, type LifeInput, type LifePolicy } from '../../machines/context.ts'
-import type { LifeEvent, Reason } from '../../machines/events.ts'
+import { type Adoption, contextOf, type LifeInput, type LifePolicy } from '../../machines/context.ts'
+import type { AgentState, LifeEvent, Reason } from '../../machines/events.ts'
 import { SteppingClock } from '../../src/clock.ts'
 
 const life = { agentId: 'a', incarnation: 1 }
@@ -34,8 +35,13 @@ const policy: LifePolicy = {
   exitCodes: [0],
 }
 
-type Variant = Pick<LifeInput, 'policy' | 'adopt'>
-const adoption = { process: null, exit: null, reason: null, error, runningSinceMs: null }
+type Variant = Pick<LifeInput, 'policy' | 'adopt'> & Partial<Pick<LifeInput, 'from'>>
+const adoption = { door: 'faulted', process: null, exit: null, reason: null, error, runningSinceMs: null } as const
+const recovered = (from: AgentState, adopt: Partial<Adoption> = {}): Variant => ({
+  policy,
+  from,
+  adopt: { ...adoption, door: 'recovered', error: null, process, ...adopt },
+})
 const VARIANTS: Record<string, Variant> = {
   'ready when told, with clean-up': { policy },
   'ready at spawn, nothing to clean': { policy: { ...policy, readyAtSpawn: true, cleanupLimitMs: null } },
@@ -44,6 +50,21 @@ const VARIANTS: Record<string, Variant> = {
   'faulted with a process': { policy, adopt: { ...adoption, process } },
   'faulted after its exit': { policy, adopt: { ...adoption, process, exit: { code: 0, signal: null } } },
 }
+
+/** Lives that a supervisor before began, and where they go on. */
+const RECOVERED: readonly (readonly [Variant, StateValue])[] = [
+  [recovered('spawning', { process: null }), 'spawning'],
+  [recovered('pre_starting'), 'pre_starting'],
+  [recovered('running'), { running: 'working' }],
+  [recovered('running', { activity: { kind: 'idle' } }), { running: 'idle' }],
+  [recovered('running', { activity: { kind: 'waiting', on: 'model' } }), { running: 'waiting' }],
+  [recovered('stalling'), 'stalling'],
+  [recovered('terminating', { process: null, reason: user }), { terminating: 'awaiting_pid' }],
+  [recovered('terminating', { rungsTaken: 1, reason: user }), { terminating: 'climbing' }],
+  [recovered('terminating', { forced: true, reason: user }), { terminating: 'killing' }],
+  [recovered('reaping', { exit: { code: 1, signal: null } }), { reaping: 'sweeping_gently' }],
+  [recovered('reaping', { exit: { code: 1, signal: null }, reason: user }), { reaping: 'sweeping' }],
+]
 
 const EVENTS: LifeEvent[] = [
   { type: 'SPAWNED', ...life, process },
@@ -157,6 +178,17 @@ for (const [name, variant] of Object.entries(VARIANTS)) {
     t.ok(walked > 50, `${walked} paths were walked, over ${paths.length} states`)
   })
 }
+
+t.test('a life that is adopted goes on where the log has it, and says nothing of it twice', async (t) => {
+  for (const [variant, value] of RECOVERED) {
+    const state = walk(variant, [], taken)
+    t.same(state.value, value)
+    t.equal(state.context.state, variant.from)
+  }
+  const [climbing] = RECOVERED.filter(([{ adopt }]) => adopt?.rungsTaken === 1)
+  const { ladder } = walk(climbing?.[0] ?? { policy }, [], taken).context
+  t.match(ladder, { at: 0, taken: 1 }, 'its first rung is not taken again')
+})
 
 t.test('together they take every edge, always and after too', async (t) => {
   const missing = definedEdges().filter((edge) => !taken.has(edge))
