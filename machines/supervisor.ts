@@ -163,7 +163,12 @@ export const supervisorMachine = supervisor.createMachine({
   },
   states: {
     running: {
-      on: { SPAWN: forward, ADOPT: forward, RESTART: forward, SHUTDOWN: { target: 'stopping', actions: 'beginShutdown' } },
+      on: {
+        SPAWN: forward,
+        ADOPT: forward,
+        RESTART: forward,
+        SHUTDOWN: { target: 'stopping', actions: 'beginShutdown' },
+      },
     },
     stopping: {
       initial: 'signalling',

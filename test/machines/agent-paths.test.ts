@@ -36,7 +36,14 @@ const policy: LifePolicy = {
 }
 
 type Variant = Pick<LifeInput, 'policy' | 'adopt'> & Partial<Pick<LifeInput, 'from'>>
-const adoption = { door: 'faulted', process: null, exit: null, reason: null, error, runningSinceMs: null } as const
+const adoption = {
+  door: 'faulted',
+  process: null,
+  exit: null,
+  reason: null,
+  error,
+  runningSinceMs: null,
+} as const
 const recovered = (from: AgentState, adopt: Partial<Adoption> = {}): Variant => ({
   policy,
   from,

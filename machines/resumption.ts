@@ -1,0 +1,122 @@
+/**
+ * What becomes of an agent whose supervisor is gone: from its log and from what is left of it. A total function; the
+ * successor does what it says.
+ */
+import type { Intent } from './children.ts'
+import type { Adoption } from './context.ts'
+import type { ErrorInfo, Exit, ProcessIdentity, Reason } from './events.ts'
+import { isCrashlike } from './restart.ts'
+import type { Trail } from './trail.ts'
+
+/** Why a launcher, or the supervisor before, had begun to end it. */
+export type EndedBy = 'asked' | 'supervisor_gone' | 'not_adopted'
+
+/** What is left of the life that the log tells of last. */
+export type Left =
+  /** It is being started: the launcher will say what came of it. */
+  | { readonly kind: 'launching' }
+  /** It was never started, or nobody knows of it. */
+  | { readonly kind: 'failed'; readonly error: ErrorInfo; readonly at: string }
+  /** Its leader lives: verified. `endedBy`: it is on its ladder. */
+  | {
+      readonly kind: 'alive'
+      readonly process: ProcessIdentity
+      readonly endedBy: EndedBy | null
+      readonly rungsTaken: number
+    }
+  /** Its leader is gone. `at`: ISO 8601, when, as well as that is known. */
+  | {
+      readonly kind: 'gone'
+      readonly process: ProcessIdentity | null
+      readonly exit: Exit
+      readonly at: string
+      readonly endedBy: EndedBy | null
+    }
+
+/** Told to the life once it stands where the log has it, as if it happened now; in this order. */
+export type Tiding =
+  | { readonly type: 'SPAWNED'; readonly process: ProcessIdentity }
+  | { readonly type: 'SPAWN_FAILED'; readonly error: ErrorInfo }
+  | { readonly type: 'STOP'; readonly reason: Reason }
+  | { readonly type: 'EXITED'; readonly exit: Exit; readonly at: string }
+
+export interface Resumption {
+  readonly life: Omit<Adoption, 'runningSinceMs' | 'rungLeftMs'> | null
+  /** The log is told that it was adopted. */
+  readonly told: boolean
+  readonly intent: Intent
+  readonly tidings: readonly Tiding[]
+}
+
+const WITHOUT_SUPERVISOR: Reason = {
+  kind: 'shutdown',
+  by: 'supervisor',
+  message: "its supervisor died (onSupervisorDeath: 'end')",
+}
+const REASONS: Readonly<Record<EndedBy, Reason>> = {
+  asked: { kind: 'shutdown', by: 'supervisor', message: 'it was being ended when its supervisor died' },
+  supervisor_gone: { ...WITHOUT_SUPERVISOR, by: 'launcher' },
+  not_adopted: {
+    kind: 'shutdown',
+    by: 'launcher',
+    message: 'no supervisor came for it in time (adoptFor)',
+  },
+}
+
+/** With what supervisor it lives on, or ends. `adopt`: its spec says that it outlives its supervisor. */
+export function resume(trail: Trail, left: Left, adopt: boolean): Resumption {
+  const { state, reason } = trail
+  const intent: Intent = intentOf(trail, adopt)
+  if (state === 'restarting') {
+    const tidings: Tiding[] = adopt ? [] : [{ type: 'STOP', reason: WITHOUT_SUPERVISOR }]
+    return { life: null, told: false, intent: 'by_policy', tidings }
+  }
+  const tidings = tidingsFor(trail, left, adopt)
+  const alive = left.kind === 'alive'
+  return {
+    life: {
+      door: 'recovered',
+      process: hadProcess(trail) && alive ? left.process : trail.process,
+      exit: trail.exit,
+      reason,
+      error: trail.error,
+      activity: trail.activity,
+      evidence: trail.evidence,
+      forced: trail.forced,
+      rungsTaken: Math.max(trail.rungsTaken, alive ? left.rungsTaken : 0),
+    },
+    told: (alive || left.kind === 'launching') && !tidings.some(({ type }) => type === 'STOP'),
+    intent,
+    tidings,
+  }
+}
+
+/** A stall or a missed readiness leaves the policy to decide; whatever else was asked is final. */
+function intentOf({ again, reason }: Trail, adopt: boolean): Intent {
+  if (!adopt) return 'end'
+  if (again) return 'again'
+  return reason !== null && !isCrashlike(reason) ? 'end' : 'by_policy'
+}
+
+function tidingsFor(trail: Trail, left: Left, adopt: boolean): Tiding[] {
+  const { state } = trail
+  // Nothing but the rest of its tree is of interest, and clean-up.
+  if (state === 'reaping') return []
+  const tidings: Tiding[] = []
+  const before = hadProcess(trail)
+  if (left.kind === 'failed') {
+    if (before) return [{ type: 'EXITED', exit: { code: null, signal: null }, at: left.at }]
+    return [{ type: 'SPAWN_FAILED', error: left.error }]
+  }
+  if (!before && left.kind !== 'launching' && left.process)
+    tidings.push({ type: 'SPAWNED', process: left.process })
+  if (state !== 'terminating') {
+    const endedBy = left.kind === 'launching' ? null : left.endedBy
+    if (endedBy) tidings.push({ type: 'STOP', reason: REASONS[endedBy] })
+    else if (!adopt && left.kind !== 'gone') tidings.push({ type: 'STOP', reason: WITHOUT_SUPERVISOR })
+  }
+  if (left.kind === 'gone') tidings.push({ type: 'EXITED', exit: left.exit, at: left.at })
+  return tidings
+}
+
+const hadProcess = ({ state, process }: Trail): boolean => state !== 'spawning' && process !== null
