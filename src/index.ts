@@ -17,7 +17,14 @@ export type {
 export type { Agent } from './agent.ts'
 export { type Clock, SteppingClock } from './clock.ts'
 export { ERRORS, type ErrorCode, ReeveError } from './errors.ts'
-export type { KillOptions, KillResult, KillStalledOptions, KillStalledResult, StopOptions } from './kill.ts'
+export type {
+  CancelOptions,
+  KillOptions,
+  KillResult,
+  KillStalledOptions,
+  KillStalledResult,
+  StopOptions,
+} from './kill.ts'
 export type { SupervisorEvents, Warning } from './listeners.ts'
 export { sentenceOf } from './observe/sentence.ts'
 export type { SupervisorOptions } from './options.ts'

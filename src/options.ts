@@ -87,11 +87,16 @@ export const stopOptionsSchema = z.strictObject({
   cleanup: z.boolean().optional(),
 })
 export const killOptionsSchema = stopOptionsSchema.omit({ grace: true })
+export const cancelOptionsSchema = killOptionsSchema.extend({ within: duration.optional() })
 
-const SELECTION = 'must be {task: text} or {all: true}, and nothing beside it'
+const SELECTION = 'must be {task: text}, {lane: text} or {all: true}, and nothing beside it'
 /** Which agents. Nothing that could mean "all" by mistake is taken for it. */
 export const selectionSchema = z.union(
-  [z.strictObject({ task: text }), z.strictObject({ all: z.literal(true, SELECTION) })],
+  [
+    z.strictObject({ task: text }),
+    z.strictObject({ lane: text }),
+    z.strictObject({ all: z.literal(true, SELECTION) }),
+  ],
   SELECTION,
 )
 

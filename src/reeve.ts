@@ -4,15 +4,22 @@
  * them and on its way in the other, it is `Awaitable`: `await` reads both.
  */
 import type { Activity, AgentState, Entry } from '../machines/events.ts'
-import type { KillOptions, KillResult, KillStalledOptions, KillStalledResult, StopOptions } from './kill.ts'
+import type {
+  CancelOptions,
+  KillOptions,
+  KillResult,
+  KillStalledOptions,
+  KillStalledResult,
+  StopOptions,
+} from './kill.ts'
 import type { AgentEvents, SupervisorEvents } from './listeners.ts'
 import type { AgentRecord, RecordFilter } from './registry/record.ts'
 import type { AgentSpec } from './spec.ts'
 
 export type Awaitable<T> = T | Promise<T>
 
-/** Which agents: those of one task, or all. */
-export type Selection = { readonly task: string } | { readonly all: true }
+/** Which agents: those of one task, the one in a lane, or all. */
+export type Selection = { readonly task: string } | { readonly lane: string } | { readonly all: true }
 
 export interface LogOptions {
   /**
@@ -42,6 +49,8 @@ export interface Reeve {
   send(idOrName: string, input: string): Promise<void>
   stop(idOrName: string, options?: StopOptions): Promise<KillResult>
   stop(selection: Selection, options?: StopOptions): Promise<KillResult[]>
+  cancel(idOrName: string, options?: CancelOptions): Promise<KillResult>
+  cancel(selection: Selection, options?: CancelOptions): Promise<KillResult[]>
   kill(idOrName: string, options?: KillOptions): Promise<KillResult>
   kill(selection: Selection, options?: KillOptions): Promise<KillResult[]>
   restart(idOrName: string, options?: StopOptions): Promise<AgentRecord>
@@ -69,6 +78,7 @@ export interface AgentHandle {
   readonly ended: Promise<AgentRecord>
   heartbeat(report?: unknown): Awaitable<boolean>
   stop(options?: StopOptions): Promise<KillResult>
+  cancel(options?: CancelOptions): Promise<KillResult>
   kill(options?: KillOptions): Promise<KillResult>
   restart(options?: StopOptions): Promise<AgentRecord>
   send(text: string): Promise<void>

@@ -234,6 +234,7 @@ export class Runtime {
     this.journal.append(entry)
     if (isNote(entry)) {
       if (entry.event === 'kill_failed') this.#killFailed(seat, entry)
+      if (entry.event === 'rung') notedRung(seat, entry)
       if (entry.event === 'activity' && entry.activity) this.vigil.acts(draft, entry.activity)
       this.listeners.emit('note', entry)
       return
@@ -358,4 +359,10 @@ export class Runtime {
     if (answer.type === 'EXITED') void this.vigil.reports.end(answer)
     this.send(answer)
   }
+}
+
+/** SIGINT to an agent that takes no other request: of the ladder's other signals the effect itself knows. */
+function notedRung(seat: Seat, { evidence = {} }: Entry): void {
+  const { asked, signal, waitMs } = evidence
+  if (asked !== undefined && signal !== undefined && waitMs !== undefined) seat.kill.lastSignal = signal
 }

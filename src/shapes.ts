@@ -41,6 +41,9 @@ export const evidenceSchema = z.object({
   ready: text.optional(),
   probe: text.optional(),
   signal: signal.optional(),
+  asked: z.enum(['cancel', 'input', 'eof']).optional(),
+  through: z.enum(['control', 'signal', 'stdin']).optional(),
+  refused: text.optional(),
   waitMs: z.number().optional(),
   signalled: z
     .array(z.object({ pid, where: z.enum(['leader', 'group', 'own_session']) }))
@@ -137,7 +140,7 @@ export const killResultSchema = z
   .object({
     success: z.literal(true),
     agentId: text,
-    action: z.enum(['graceful_kill', 'force_kill']),
+    action: z.enum(['graceful_kill', 'cancel', 'force_kill']),
     pid: pid.nullable(),
     killSignal: signal.nullable(),
     taskId: text.nullable(),

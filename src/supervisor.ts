@@ -11,7 +11,14 @@ import { endAgent, endSelected, restartAgent } from './ending.ts'
 import { ReeveError } from './errors.ts'
 import { checkReport, parseReport } from './health/report.ts'
 import { leaveHome, openHome } from './home.ts'
-import type { KillOptions, KillResult, KillStalledOptions, KillStalledResult, StopOptions } from './kill.ts'
+import type {
+  CancelOptions,
+  KillOptions,
+  KillResult,
+  KillStalledOptions,
+  KillStalledResult,
+  StopOptions,
+} from './kill.ts'
 import { killStalled } from './kill-stalled.ts'
 import type { SupervisorEvents } from './listeners.ts'
 import {
@@ -202,7 +209,7 @@ export class Supervisor implements Reeve {
   stop(options?: StopSupervisorOptions): Promise<StopSupervisorResult>
   /** Stops one agent, by id or name: see {@link Agent.stop}. */
   stop(idOrName: string, options?: StopOptions): Promise<KillResult>
-  /** Stops those of a task, or all, side by side. `agent_not_found` when a task has none. */
+  /** Stops those of a task, the one in a lane, or all, side by side. `agent_not_found` when a task or a lane has none. */
   stop(selection: Selection, options?: StopOptions): Promise<KillResult[]>
   stop(
     which: string | Selection | StopSupervisorOptions = {},
@@ -210,6 +217,16 @@ export class Supervisor implements Reeve {
   ): Promise<KillResult | KillResult[] | StopSupervisorResult> {
     if (typeof which === 'string') return endAgent(this.#runtime, this.#found(which), 'STOP', options)
     return isSelection(which) ? endSelected(this.#runtime, which, 'STOP', options) : this.#shutDown(which)
+  }
+
+  /** Lets it finish its present step, by id or name: see {@link Agent.cancel}. */
+  cancel(idOrName: string, options?: CancelOptions): Promise<KillResult>
+  /** Those of a task, the one in a lane, or all, side by side. `agent_not_found` when a task or a lane has none. */
+  cancel(selection: Selection, options?: CancelOptions): Promise<KillResult[]>
+  cancel(which: string | Selection, options: CancelOptions = {}): Promise<KillResult | KillResult[]> {
+    return typeof which === 'string'
+      ? endAgent(this.#runtime, this.#found(which), 'CANCEL', options)
+      : endSelected(this.#runtime, which, 'CANCEL', options)
   }
 
   /** SIGKILL to the whole tree at once, by id or name: see {@link Agent.kill}. */
@@ -326,4 +343,4 @@ export class Supervisor implements Reeve {
 }
 
 const isSelection = (which: Selection | StopSupervisorOptions): which is Selection =>
-  typeof which === 'object' && which !== null && ('task' in which || 'all' in which)
+  typeof which === 'object' && which !== null && ('task' in which || 'lane' in which || 'all' in which)

@@ -87,6 +87,8 @@ export class HostedSupervisor {
         return lives.withdraw(request.life)
       case 'signal':
         return lives.signal(request.life, request.signal)
+      case 'ask':
+        return lives.ask(request.life, request.rung, request.reason)
       case 'sweep':
         return lives.sweep(request.life, request.options)
       case 'usage':

@@ -2,7 +2,8 @@
  * The launcher in the supervisor's own process: no start-up, no helper. It forks where it runs, and when this process
  * dies, nobody is left to end its agents.
  */
-import type { LifeAddress, ProcessIdentity } from '../../machines/events.ts'
+import type { AskingRung } from '../../machines/escalation.ts'
+import type { LifeAddress, ProcessIdentity, Reason } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
 import { within } from './deadline.ts'
 import { held } from './held.ts'
@@ -56,6 +57,10 @@ export class InlineLauncher implements Launcher {
 
   signal(life: LifeAddress, signal: NodeJS.Signals): void {
     this.#lives.signal(life, signal)
+  }
+
+  ask(life: LifeAddress, rung: AskingRung, reason: Reason): void {
+    this.#lives.ask(life, rung, reason)
   }
 
   sweep(life: LifeAddress, options: SweepOptions): void {

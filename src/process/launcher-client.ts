@@ -3,7 +3,8 @@
  * its lives: it watches by identity what it did not fork, and everything that was asked and not answered is asked
  * again.
  */
-import type { LifeAddress, ProcessIdentity } from '../../machines/events.ts'
+import type { AskingRung } from '../../machines/escalation.ts'
+import type { LifeAddress, ProcessIdentity, Reason } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
 import { messageOf } from '../errors.ts'
 import { Connection } from './connection.ts'
@@ -101,6 +102,11 @@ export class LauncherClient implements Launcher {
   signal(life: LifeAddress, signal: NodeJS.Signals): void {
     this.#ledger.signal(life, signal)
     this.#send({ type: 'signal', life: addressOf(life), signal })
+  }
+
+  ask(life: LifeAddress, rung: AskingRung, reason: Reason): void {
+    this.#ledger.ask(life, { rung, reason })
+    this.#send({ type: 'ask', life: addressOf(life), rung, reason })
   }
 
   sweep(life: LifeAddress, options: SweepOptions): void {

@@ -3,12 +3,14 @@
  * is left to ask, walks every ladder by itself. The same code in the launcher's process and inline.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { type AskingRung, askedBy } from '../../machines/escalation.ts'
 import {
   type ErrorInfo,
   type Exit,
   type LifeAddress,
   lifeKey,
   type ProcessIdentity,
+  type Reason,
 } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
 import { errnoOf, messageOf } from '../errors.ts'
@@ -98,6 +100,16 @@ export class Lives {
     const signalled = life === undefined ? [] : this.#reaper.signal(life, signal)
     life?.countRung(signal, this.#clock.now())
     this.#events.answer({ type: 'SIGNALLED', ...addressOf(address), signal, signalled })
+  }
+
+  ask(address: LifeAddress, rung: AskingRung, reason: Reason): void {
+    const life = this.#get(address)
+    life?.countRung(askedBy(rung), this.#clock.now())
+    const answer =
+      life === undefined
+        ? { asked: askedBy(rung), refused: 'it has ended' }
+        : this.#reaper.ask(life, rung, reason)
+    this.#events.answer({ type: 'ASKED', ...addressOf(address), ...answer })
   }
 
   sweep(address: LifeAddress, options: SweepOptions): void {
@@ -212,10 +224,9 @@ export class Lives {
 
   async #end(life: Life): Promise<readonly number[]> {
     this.withdraw(life.address)
-    const byItself = life.phase === 'over'
-    if (life.phase === 'live') await this.#reaper.walk(life)
+    const signalled = life.phase === 'live' && (await this.#reaper.walk(life))
     const { escaped } = await this.#reaper.sweep(life, {
-      gentle: byItself,
+      gentle: !signalled,
       killWaitMs: life.terms.killWaitMs,
     }).done
     return escaped

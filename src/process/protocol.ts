@@ -2,7 +2,8 @@
  * What supervisor and launcher say to each other: one JSON object a line, over a Unix socket in the home. The
  * supervisor greets with `hello`; anything else, another protocol, or another id is refused.
  */
-import type { LifeAddress, ProcessIdentity } from '../../machines/events.ts'
+import type { AskingRung } from '../../machines/escalation.ts'
+import type { LifeAddress, ProcessIdentity, Reason } from '../../machines/events.ts'
 import type { LauncherAnswer, LaunchOrder, LifeTerms, SweepOptions, TreeUsage } from './launcher.ts'
 
 /** Raised with every change that an older launcher would misread. */
@@ -22,6 +23,7 @@ export type Request =
   | { readonly type: 'launch'; readonly order: LaunchOrder }
   | { readonly type: 'withdraw'; readonly life: LifeAddress }
   | { readonly type: 'signal'; readonly life: LifeAddress; readonly signal: NodeJS.Signals }
+  | { readonly type: 'ask'; readonly life: LifeAddress; readonly rung: AskingRung; readonly reason: Reason }
   | { readonly type: 'sweep'; readonly life: LifeAddress; readonly options: SweepOptions }
   | { readonly type: 'usage'; readonly id: number; readonly lives: readonly LifeAddress[] }
   | { readonly type: 'release'; readonly life: LifeAddress }
@@ -62,6 +64,7 @@ export function termsOf(order: LifeTerms): LifeTerms {
     logLimits: order.logLimits,
     reportFile: order.reportFile,
     fifo: order.fifo,
+    control: order.control,
     rungs: order.rungs,
     killWaitMs: order.killWaitMs,
     detachOk: order.detachOk,
