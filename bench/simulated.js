@@ -37,6 +37,7 @@ export function simulated() {
         sweep: ({ agentId, incarnation }) =>
           answer({ type: 'SWEPT', agentId, incarnation, swept: [], escaped: [] }),
         usage: async () => [],
+        vitals: async () => [],
         watch: () => {},
         withdraw: () => {},
         release: () => {},

@@ -122,6 +122,9 @@ export interface Evidence {
   readonly cpuMs?: number
   /** Live processes in the tree. */
   readonly processes?: number
+  /** Memory that the tree used, and the limit that it passed. */
+  readonly memoryBytes?: number
+  readonly maxBytes?: number
   /** What made it ready: `spawned`, `report`, the line, or what was seen when it was asked. */
   readonly ready?: string
   /** What was asked of it and not answered well, the last time. */

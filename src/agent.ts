@@ -2,6 +2,7 @@
 import type { ActorRefFrom } from 'xstate'
 import type { agentMachine } from '../machines/agent.ts'
 import type { Activity, AgentState } from '../machines/events.ts'
+import type { AgentHealth } from './agent-health.ts'
 import type { CancelOptions, KillOptions, KillResult, StopOptions } from './kill.ts'
 import { type AgentEvents, agentListenSchema } from './listeners.ts'
 import type { AgentHandle, LogOptions } from './reeve.ts'
@@ -67,6 +68,11 @@ export class Agent implements AgentHandle {
   /** The XState actor of the present life; `undefined` between two lives and after the end. */
   get actor(): ActorRefFrom<typeof agentMachine> | undefined {
     return this.#supervisor.actorOf(this.id)
+  }
+
+  /** CPU, memory and processes of its tree, seconds since its last heartbeat, and how it is. */
+  health(): Promise<AgentHealth> {
+    return this.#supervisor.health(this.id)
   }
 
   /** A sign of life, or a whole report, from within this process. Says whether it counted: not once it has ended. */

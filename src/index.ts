@@ -15,6 +15,7 @@ export type {
   WaitingOn,
 } from '../machines/events.ts'
 export type { Agent } from './agent.ts'
+export type { AgentHealth, Health } from './agent-health.ts'
 export { type Clock, SteppingClock } from './clock.ts'
 export { ERRORS, type ErrorCode, ReeveError } from './errors.ts'
 export type {

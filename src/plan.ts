@@ -38,6 +38,7 @@ export interface AgentPlan {
   readonly life: LifePolicy
   readonly restart: RestartPolicy
   readonly ttlMs: number | null
+  readonly memoryMaxBytes: number | null
   readonly task: string | undefined
   readonly spawner: string | undefined
   readonly labels: Readonly<Record<string, string>> | undefined
@@ -177,6 +178,7 @@ export function planOf(given: AgentSpec, base: Base, cwd: string): AgentPlan {
       noRetry: whole.noRetry ?? [],
     },
     ttlMs: ttl === undefined ? null : durationMs(ttl, 'ttl'),
+    memoryMaxBytes: whole.memoryMax === undefined ? null : bytesOf(whole.memoryMax),
     task: whole.task,
     spawner: whole.spawner,
     labels: whole.labels,

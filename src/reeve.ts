@@ -4,6 +4,7 @@
  * them and on its way in the other, it is `Awaitable`: `await` reads both.
  */
 import type { Activity, AgentState, Entry } from '../machines/events.ts'
+import type { AgentHealth } from './agent-health.ts'
 import type {
   CancelOptions,
   KillOptions,
@@ -45,6 +46,9 @@ export interface Reeve {
   /** All that are known, newest first. */
   records(filter?: RecordFilter): Promise<AgentRecord[]>
   history(idOrName: string): Promise<Entry[]>
+  /** One, or all that have not ended. */
+  health(idOrName: string): Promise<AgentHealth>
+  health(filter?: RecordFilter): Promise<AgentHealth[]>
   heartbeat(idOrName: string, report?: unknown): Awaitable<boolean>
   send(idOrName: string, input: string): Promise<void>
   stop(idOrName: string, options?: StopOptions): Promise<KillResult>
@@ -76,6 +80,7 @@ export interface AgentHandle {
   readonly ready: Promise<AgentRecord>
   /** When no further life follows. */
   readonly ended: Promise<AgentRecord>
+  health(): Promise<AgentHealth>
   heartbeat(report?: unknown): Awaitable<boolean>
   stop(options?: StopOptions): Promise<KillResult>
   cancel(options?: CancelOptions): Promise<KillResult>

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { REASON_KINDS, STATES, WAITING_ON } from '../machines/events.ts'
+import { HEALTHS } from './agent-health.ts'
 import { ERRORS, type ErrorCode } from './errors.ts'
 
 const instant = z.string().meta({ description: 'ISO 8601, UTC', format: 'date-time' })
@@ -38,6 +39,8 @@ export const evidenceSchema = z.object({
   logQuietMs: z.number().optional(),
   cpuMs: z.number().optional(),
   processes: count.optional(),
+  memoryBytes: count.optional(),
+  maxBytes: count.optional(),
   ready: text.optional(),
   probe: text.optional(),
   signal: signal.optional(),
@@ -135,6 +138,23 @@ export const entrySchema = z
     logFile: text.optional(),
   })
   .meta({ description: 'One line of the log: a change of state, or a note (from = to).' })
+
+export const healthSchema = z
+  .object({
+    agentId: text,
+    name: text,
+    health: z.enum(HEALTHS),
+    state,
+    pid: pid.nullable(),
+    alive: z.boolean(),
+    cpuPercent: z.number().nullable(),
+    memoryMb: z.number().nullable(),
+    processes: count.nullable(),
+    secondsSinceHeartbeat: z.number().nullable(),
+    taskId: text.nullable(),
+    timestamp: instant,
+  })
+  .meta({ description: 'An agent as a check-up found it.' })
 
 export const killResultSchema = z
   .object({

@@ -194,6 +194,10 @@ export const agentSpecSchema = z.strictObject({
   ttl: positive
     .optional()
     .meta({ description: 'over all lives of the agent; a note at 0.8 of it, at 1 the ladder' }),
+  memoryMax: size.optional().meta({
+    description:
+      'memory of the whole tree, in bytes or as text like `"2gb"`: above it the ladder, reason `memory`, which counts as a crash. Looked at every `vitals.every`; what processes share counts once',
+  }),
   task: plainText(MAX_TEXT).optional().meta({ description: 'a label: the task it works on' }),
   spawner: plainText(MAX_TEXT).optional().meta({ description: 'a label: who asked for it' }),
   labels: z

@@ -6,6 +6,8 @@ import type { Entry } from '../machines/events.ts'
 import { intensityUnreachable } from '../machines/restart.ts'
 import type { supervisorMachine } from '../machines/supervisor.ts'
 import { Agent } from './agent.ts'
+import type { AgentHealth } from './agent-health.ts'
+import { checkUp } from './check-up.ts'
 import { realClock } from './clock.ts'
 import { endAgent, endSelected, restartAgent } from './ending.ts'
 import { ReeveError } from './errors.ts'
@@ -187,6 +189,22 @@ export class Supervisor implements Reeve {
     const entries = await historyOf(this.#runtime, seat?.plan.id ?? idOrName)
     if (entries.length === 0 && !seat) throw notFound(idOrName)
     return entries
+  }
+
+  /**
+   * A check-up: CPU, memory and processes of the whole tree, seconds since the last heartbeat, and how it is. Of one,
+   * also when it has ended; of all that have not, from one pass over the machine's processes.
+   *
+   * @throws ReeveError `agent_not_found`, `invalid_spec`
+   */
+  health(idOrName: string): Promise<AgentHealth>
+  health(filter?: RecordFilter): Promise<AgentHealth[]>
+  async health(which: string | RecordFilter = {}): Promise<AgentHealth | AgentHealth[]> {
+    const runtime = this.#runtime
+    if (typeof which === 'string') return (await checkUp(runtime, [this.#found(which)]))[0] as AgentHealth
+    const narrow = parseStrictly(filterSchema, which, 'filter') as RecordFilter
+    const live = runtime.roster.live().filter((seat) => matches(runtime.recordOf(seat), narrow))
+    return checkUp(runtime, live)
   }
 
   /**

@@ -15,6 +15,8 @@ import type {
   LifeTerms,
   SweepOptions,
   TreeUsage,
+  TreeVitals,
+  VitalsOptions,
 } from './launcher.ts'
 import { Lives } from './lives.ts'
 import { deferred } from './outbox.ts'
@@ -69,6 +71,10 @@ export class InlineLauncher implements Launcher {
 
   usage(lives: readonly LifeAddress[]): Promise<readonly TreeUsage[]> {
     return this.#lives.usage(lives)
+  }
+
+  vitals(lives: readonly LifeAddress[], options: VitalsOptions): Promise<readonly TreeVitals[]> {
+    return this.#lives.vitals(lives, options)
   }
 
   release(life: LifeAddress): void {

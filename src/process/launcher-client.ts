@@ -21,12 +21,16 @@ import type {
   LifeTerms,
   SweepOptions,
   TreeUsage,
+  TreeVitals,
+  VitalsOptions,
 } from './launcher.ts'
 import { Ledger } from './ledger.ts'
 import { deferred } from './outbox.ts'
 import { addressOf, lineOf, MAX_LINE, type Reply, type Request, termsOf } from './protocol.ts'
+import { Questions } from './questions.ts'
 
 const USAGE_WITHIN_MS = 5_000
+const VITALS_WITHIN_MS = 5_000
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 2_000
 
@@ -41,6 +45,7 @@ export class LauncherClient implements Launcher {
   readonly #clock: Clock
   readonly #events: LauncherEvents
   readonly #ledger = new Ledger()
+  readonly #questions: Questions
   readonly #usages = new Map<number, PendingUsage>()
   #connection: Connection | undefined
   #generation = 0
@@ -58,6 +63,7 @@ export class LauncherClient implements Launcher {
   private constructor(options: LauncherOptions) {
     this.#options = options
     this.#clock = options.clock
+    this.#questions = new Questions(options.clock)
     this.#events = deferred(options.events)
     this.#over = new Promise((resolve) => {
       this.#done = resolve
@@ -128,6 +134,18 @@ export class LauncherClient implements Launcher {
     return []
   }
 
+  async vitals(lives: readonly LifeAddress[], options: VitalsOptions): Promise<readonly TreeVitals[]> {
+    if (this.#abandoned) return []
+    const vitals = await this.#questions.ask<readonly TreeVitals[]>(
+      (id) => ({ type: 'vitals', id, lives: lives.map(addressOf), options }),
+      (request) => this.#send(request),
+      VITALS_WITHIN_MS,
+    )
+    if (vitals !== LATE) return vitals
+    this.#events.warning(`The launcher did not tell vitals within ${VITALS_WITHIN_MS / 1000} s.`)
+    return []
+  }
+
   release(life: LifeAddress): void {
     this.#ledger.release(life)
     this.#send({ type: 'release', life: addressOf(life) })
@@ -176,6 +194,7 @@ export class LauncherClient implements Launcher {
     void connection.closed.then(() => this.#closed(connection))
     for (const request of this.#ledger.handover()) connection.send(request)
     for (const id of this.#usages.keys()) this.#askUsage(id)
+    for (const question of this.#questions.open()) connection.send(question)
     if (this.#closing) connection.send({ type: 'bye' })
   }
 
@@ -187,6 +206,8 @@ export class LauncherClient implements Launcher {
       case 'usage':
         this.#usages.get(reply.id)?.resolve(reply.usage)
         return
+      case 'vitals':
+        return this.#questions.answered(reply.id, reply.vitals)
       case 'warning':
         return this.#events.warning(reply.message)
       case 'left':

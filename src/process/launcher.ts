@@ -112,6 +112,21 @@ export interface TreeUsage extends LifeAddress {
   readonly processes: number
 }
 
+/** What a tree uses, from one pass over all processes of the machine. */
+export interface TreeVitals extends TreeUsage {
+  /** Resident memory of its live processes; what they share counts in each of them. */
+  readonly memoryBytes: number
+  /** The same, what is shared counted once. Where it was asked for, and could be read of every process. */
+  readonly exactBytes?: number
+  /** Since its leader was started, in milliseconds. */
+  readonly ageMs: number
+}
+
+export interface VitalsOptions {
+  /** Tells `exactBytes` too: milliseconds for each large process. */
+  readonly exact: boolean
+}
+
 export interface Launcher {
   /** The launcher's own process; `process.pid` when inline. */
   readonly pid: number
@@ -149,6 +164,8 @@ export interface Launcher {
   sweep(life: LifeAddress, options: SweepOptions): void
   /** One look at the trees of these lives; those unknown are left out. */
   usage(lives: readonly LifeAddress[]): Promise<readonly TreeUsage[]>
+  /** What the trees of these lives use, from one pass for all of them. Those unknown, or gone, are left out. */
+  vitals(lives: readonly LifeAddress[], options: VitalsOptions): Promise<readonly TreeVitals[]>
   /** The life is over and told: nothing is asked of it any more. */
   release(life: LifeAddress): void
   /** Lets go: resolves when the launcher has left, or after `timeoutMs`. What still lives is ended, whatever its terms. */

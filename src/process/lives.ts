@@ -16,13 +16,22 @@ import type { Clock } from '../clock.ts'
 import { errnoOf, messageOf } from '../errors.ts'
 import { type Environment, fork, prepare, scrubbed, unprepare } from './launch.ts'
 import { failed } from './launch-errors.ts'
-import type { LauncherEvents, LaunchOrder, LifeTerms, SweepOptions, TreeUsage } from './launcher.ts'
+import type {
+  LauncherEvents,
+  LaunchOrder,
+  LifeTerms,
+  SweepOptions,
+  TreeUsage,
+  TreeVitals,
+  VitalsOptions,
+} from './launcher.ts'
 import { Life } from './life.ts'
 import { LogKeeper } from './log-keeper.ts'
 import { addressOf } from './protocol.ts'
 import { Reaper } from './reaper.ts'
 import type { Spared } from './spared.ts'
 import { cpuMsOf } from './tree.ts'
+import { vitalsOf } from './vitals.ts'
 import { Watch } from './watch.ts'
 
 export interface LivesOptions {
@@ -135,6 +144,14 @@ export class Lives {
       if (life?.leader !== undefined) usage.push(...this.#usageOf(life))
     }
     return usage
+  }
+
+  vitals(addresses: readonly LifeAddress[], { exact }: VitalsOptions): Promise<TreeVitals[]> {
+    const lives = addresses.flatMap((each) => this.#get(each) ?? [])
+    return vitalsOf(
+      lives.filter(({ leader }) => leader !== undefined),
+      exact,
+    )
   }
 
   release(address: LifeAddress): void {

@@ -4,7 +4,15 @@
  */
 import type { AskingRung } from '../../machines/escalation.ts'
 import type { LifeAddress, ProcessIdentity, Reason } from '../../machines/events.ts'
-import type { LauncherAnswer, LaunchOrder, LifeTerms, SweepOptions, TreeUsage } from './launcher.ts'
+import type {
+  LauncherAnswer,
+  LaunchOrder,
+  LifeTerms,
+  SweepOptions,
+  TreeUsage,
+  TreeVitals,
+  VitalsOptions,
+} from './launcher.ts'
 
 /** Raised with every change that an older launcher would misread. */
 export const PROTOCOL = 2
@@ -26,6 +34,12 @@ export type Request =
   | { readonly type: 'ask'; readonly life: LifeAddress; readonly rung: AskingRung; readonly reason: Reason }
   | { readonly type: 'sweep'; readonly life: LifeAddress; readonly options: SweepOptions }
   | { readonly type: 'usage'; readonly id: number; readonly lives: readonly LifeAddress[] }
+  | {
+      readonly type: 'vitals'
+      readonly id: number
+      readonly lives: readonly LifeAddress[]
+      readonly options: VitalsOptions
+    }
   | { readonly type: 'release'; readonly life: LifeAddress }
   /** A life of a launcher that died, or of a run before. */
   | { readonly type: 'watch'; readonly terms: LifeTerms; readonly process: ProcessIdentity }
@@ -42,6 +56,7 @@ export type Reply =
   | { readonly type: 'refused'; readonly message: string }
   | { readonly type: 'answer'; readonly answer: LauncherAnswer }
   | { readonly type: 'usage'; readonly id: number; readonly usage: readonly TreeUsage[] }
+  | { readonly type: 'vitals'; readonly id: number; readonly vitals: readonly TreeVitals[] }
   | { readonly type: 'warning'; readonly message: string }
   /** The last word after `bye`: nothing is left, but what is named here. */
   | { readonly type: 'left'; readonly escaped: readonly number[] }
