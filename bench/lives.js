@@ -176,8 +176,7 @@ async function machinesAlone(beside, lives) {
     {
       launch: ({ agentId, incarnation }) =>
         answer({ type: 'SPAWNED', agentId, incarnation, process: { bootId: 'none', pid: 1, startTime: 1 } }),
-      takeRung: ({ agentId, incarnation }, rung) => {
-        const signal = 'signal' in rung ? rung.signal : 'SIGINT'
+      takeRung: ({ agentId, incarnation }, signal) => {
         answer({ type: 'SIGNALLED', agentId, incarnation, signal, signalled: [] })
         answer({ type: 'EXITED', agentId, incarnation, exit: { code: null, signal } })
       },

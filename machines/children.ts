@@ -50,8 +50,6 @@ export interface Child {
   /** The state last told. */
   state: AgentState | null
   intent: Intent
-  /** It was cancelled: said of a life too that had crashed before. */
-  cancelled: Reason | null
   history: RestartHistory
   /** The exit of this life as it arrived: a fault while it was being processed must not lose it. */
   exit: Exit | null
@@ -221,7 +219,6 @@ class Keeper {
       ref: null,
       state: spec.from,
       intent: 'by_policy',
-      cancelled: null,
       history: NO_HISTORY,
       exit: null,
       faulted: false,
@@ -237,7 +234,6 @@ class Keeper {
       ref: null,
       state: spec.from,
       intent,
-      cancelled: life?.reason?.kind === 'cancelled' ? life.reason : null,
       history,
       exit: life?.exit ?? null,
       faulted: false,
@@ -279,7 +275,6 @@ class Keeper {
 
   #stop(child: Child, request: AgentRequest): void {
     if (!isCrashlike(request.reason)) child.intent = 'end'
-    if (request.reason.kind === 'cancelled') child.cancelled ??= request.reason
     if (child.ref) {
       const { incarnation } = child
       child.ref.send({ ...request, type: request.type === 'KILL' ? 'KILL' : 'STOP', incarnation })
@@ -316,7 +311,7 @@ class Keeper {
       return
     }
     if (child.intent !== 'by_policy' || children.closing) {
-      this.#end(child, this.#asked(child, over))
+      this.#end(child, over.reason ? over.entry : explained(over.entry, 'asked', child.spec.restart))
       return
     }
     const { restart } = child.spec
@@ -344,15 +339,6 @@ class Keeper {
     // A timer of 0 ms is one of 1 ms, and a turn of the loop.
     if (delayMs === 0) self.send(backoffOver)
     else system.scheduler.schedule(self, self, backoffOver, delayMs, agentId)
-  }
-
-  /**
-   * Its end was asked for, perhaps when it had ended already. What was cancelled bears that reason in any case, for its
-   * task is: nobody tries it again. What was completed is completed.
-   */
-  #asked(child: Child, { end, reason, entry }: LifeOutput): EntryDraft {
-    const told = reason ? entry : explained(entry, 'asked', child.spec.restart)
-    return child.cancelled && end !== 'completed' ? { ...told, reason: child.cancelled } : told
   }
 
   /** A faulted life gets a second actor, which ends it; a second fault ends the agent, its tree killed by the port. */
@@ -385,7 +371,6 @@ class Keeper {
   #nextLife(child: Child): void {
     child.incarnation += 1
     child.intent = 'by_policy'
-    child.cancelled = null
     child.exit = null
     child.faulted = false
     this.#begin(child)

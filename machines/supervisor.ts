@@ -131,7 +131,6 @@ const answers = {
   PROBED: forward,
   ACTIVITY: forward,
   SIGNALLED: forward,
-  ASKED: forward,
   EXITED: forward,
   SWEPT: forward,
   CLEANED: forward,

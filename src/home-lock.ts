@@ -18,7 +18,7 @@ import { errnoOf, messageOf, ReeveError } from './errors.ts'
 import { identify, isAlive } from './process/identity.ts'
 
 export interface HomeLock {
-  release(): void
+  release(): void | Promise<void>
 }
 
 /** Whoever has just taken the lock says who it is at once; whoever died with it is gone at once. */

@@ -11,8 +11,6 @@ export interface Home {
   readonly logs: string
   readonly reports: string
   readonly inputs: string
-  /** Where agents that take requests make a file. */
-  readonly controls: string
   /** Write-ahead files, of a registry that does not say where it is. */
   readonly spill: string
   /** Those of one that does: where a successor with the same registry finds them, whatever its own home. */
@@ -35,10 +33,6 @@ export const logFileOf = (home: Home, agentId: string): string => path.join(home
 export const inputOf = (home: Home, life: { agentId: string; incarnation: number }): string =>
   path.join(home.inputs, `${life.agentId}.${life.incarnation}.fifo`)
 
-/** Where one life may make a file, to say that it takes requests. */
-export const controlOf = (home: Home, life: { agentId: string; incarnation: number }): string =>
-  path.join(home.controls, `${life.agentId}.${life.incarnation}`)
-
 /**
  * Opens the home that was given, or makes a fresh one under the user's.
  *
@@ -57,12 +51,10 @@ export function openHome(given: string | undefined, supervisorId: string): Home 
     logs: path.join(dir, 'logs'),
     reports: path.join(dir, 'reports'),
     inputs: path.join(dir, 'inputs'),
-    controls: path.join(dir, 'controls'),
     spill: path.join(dir, 'spill'),
     sharedSpill: path.join(given === undefined ? userHome() : dir, 'spill'),
   }
-  for (const folder of [home.logs, home.reports, home.inputs, home.controls, home.spill, home.sharedSpill])
-    ownFolder(folder)
+  for (const folder of [home.logs, home.reports, home.inputs, home.spill, home.sharedSpill]) ownFolder(folder)
   return home
 }
 
@@ -71,11 +63,10 @@ export function leaveHome(home: Home): void {
   if (home.ephemeral) fs.rmSync(home.dir, { recursive: true, force: true })
 }
 
-function ownFolder(dir: string): void {
-  let stat: fs.Stats
+/** Makes it when it is missing. Throws `home_unusable`. */
+export function ownFolder(dir: string): void {
   try {
     fs.mkdirSync(dir, { recursive: true, mode: 0o700 })
-    stat = fs.lstatSync(dir)
     fs.accessSync(dir, fs.constants.W_OK | fs.constants.X_OK)
   } catch (cause) {
     throw new ReeveError(
@@ -84,6 +75,13 @@ function ownFolder(dir: string): void {
       { field: 'home', cause },
     )
   }
+  checkFolder(dir)
+}
+
+/** Whether there is a folder of this name, which is then ours alone. Throws `home_unusable` when it is not. */
+export function checkFolder(dir: string): boolean {
+  const stat = fs.lstatSync(dir, { throwIfNoEntry: false })
+  if (!stat) return false
   const refuse = (why: string) => new ReeveError('home_unusable', `${dir} ${why}`, { field: 'home' })
   if (!stat.isDirectory()) throw refuse('is not a folder. Give another home, or set REEVE_HOME.')
   if (stat.uid !== process.getuid?.())
@@ -91,4 +89,5 @@ function ownFolder(dir: string): void {
   const mode = (stat.mode & 0o777).toString(8).padStart(4, '0')
   if ((stat.mode & 0o077) !== 0)
     throw refuse(`is open to others (mode ${mode}). Reeve keeps logs and reports there: chmod 700 it.`)
+  return true
 }

@@ -15,25 +15,17 @@ export type {
   WaitingOn,
 } from '../machines/events.ts'
 export type { Agent } from './agent.ts'
-export type { AgentHealth, Health } from './agent-health.ts'
 export { type Clock, SteppingClock } from './clock.ts'
 export { ERRORS, type ErrorCode, ReeveError } from './errors.ts'
-export type {
-  CancelOptions,
-  KillOptions,
-  KillResult,
-  KillStalledOptions,
-  KillStalledResult,
-  StopOptions,
-} from './kill.ts'
+export type { KillOptions, KillResult, KillStalledOptions, KillStalledResult, StopOptions } from './kill.ts'
 export type { SupervisorEvents, Warning } from './listeners.ts'
 export { sentenceOf } from './observe/sentence.ts'
 export type { SupervisorOptions } from './options.ts'
-export type { AgentHandle, Awaitable, LogOptions, Reeve, Selection } from './reeve.ts'
+export type { AgentHandle, Awaitable, EntriesOptions, LogOptions, Reeve, Selection } from './reeve.ts'
 export type { SinkFailure } from './registry/journal.ts'
 export { type MemoryRegistryOptions, memoryRegistry } from './registry/memory.ts'
 export { type AgentRecord, fold, matches, type RecordFilter } from './registry/record.ts'
-export type { Registry, RegistrySink } from './registry/registry.ts'
+export type { Place, Registry, RegistrySink } from './registry/registry.ts'
 export type { StopSupervisorOptions, StopSupervisorResult } from './shutdown.ts'
 export { type AgentDefaults, type AgentSpec, type CleanupHook, DEFAULTS } from './spec.ts'
 export { stopOnSignals } from './stop-on-signals.ts'

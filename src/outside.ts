@@ -30,6 +30,8 @@ export interface Outside {
   openSpill(options: SpillOptions): Backlog
   /** What supervisors that are gone left there comes first. */
   replaySpills(options: Omit<ReplayOptions, 'isAlive'>): Promise<void>
+  /** What an agent finds in its environment beside what every agent finds there. */
+  agentEnv?(agentId: string): Readonly<Record<string, string>>
   /** In [0, 1): the dice of the backoff's jitter. */
   random(): number
 }

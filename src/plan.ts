@@ -2,9 +2,7 @@
 import path from 'node:path'
 import { customAlphabet } from 'nanoid'
 import type { LifePolicy } from '../machines/context.ts'
-import type { Rung } from '../machines/escalation.ts'
 import type { RestartPolicy } from '../machines/restart.ts'
-import { ReeveError } from './errors.ts'
 import type { HeartbeatPolicy } from './health/deadlines.ts'
 import { type ProbePlan, probePlanOf } from './probes.ts'
 import type { LogLimits } from './process/log-rotation.ts'
@@ -38,7 +36,6 @@ export interface AgentPlan {
   readonly life: LifePolicy
   readonly restart: RestartPolicy
   readonly ttlMs: number | null
-  readonly memoryMaxBytes: number | null
   readonly task: string | undefined
   readonly spawner: string | undefined
   readonly labels: Readonly<Record<string, string>> | undefined
@@ -50,6 +47,9 @@ export interface AgentPlan {
   /** The spec as it was given, to tell whether a second one with the same `id` differs. */
   readonly given: string
 }
+
+const lineOf = (line: RegExp | string | { pattern: string; flags?: string | undefined }): RegExp | string =>
+  typeof line === 'string' || line instanceof RegExp ? line : new RegExp(line.pattern, line.flags)
 
 /** Letters and digits alone: an id that begins with "-" would read as an option in a shell. */
 const newId = customAlphabet('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', 21)
@@ -157,7 +157,10 @@ export function planOf(given: AgentSpec, base: Base, cwd: string): AgentPlan {
       readyTimeoutMs: durationMs(readyTimeout, 'ready.timeout'),
       onStall: heartbeat ? heartbeat.onStall : 'report',
       stallGraceMs: heartbeat ? durationMs(heartbeat.grace, 'heartbeat.grace') : 0,
-      rungs: rungsOf(whole.stop ?? [], whole.stdin ?? 'closed'),
+      rungs: (whole.stop ?? []).map(({ signal, wait }) => ({
+        signal: signal as NodeJS.Signals,
+        waitMs: durationMs(wait, 'stop.wait'),
+      })),
       killWaitMs: durationMs(whole.killWait ?? 0, 'killWait'),
       cleanupLimitMs: cleanup.length === 0 ? null : cleanup.length * cleanupTimeoutMs,
       exitCodes: whole.exitCodes ?? [],
@@ -178,7 +181,6 @@ export function planOf(given: AgentSpec, base: Base, cwd: string): AgentPlan {
       noRetry: whole.noRetry ?? [],
     },
     ttlMs: ttl === undefined ? null : durationMs(ttl, 'ttl'),
-    memoryMaxBytes: whole.memoryMax === undefined ? null : bytesOf(whole.memoryMax),
     task: whole.task,
     spawner: whole.spawner,
     labels: whole.labels,
@@ -193,24 +195,9 @@ export function planOf(given: AgentSpec, base: Base, cwd: string): AgentPlan {
 
 function readinessOf(ready: NonNullable<AgentSpec['ready']>): Readiness {
   if (ready === 'spawned') return ready
-  if (ready.line !== undefined) return { line: ready.line }
+  if (ready.line !== undefined) return { line: lineOf(ready.line) }
   const probe = probePlanOf(ready, DEFAULTS.readyProbe, 'ready')
   return probe === undefined ? 'report' : { probe }
-}
-
-/** @throws ReeveError `invalid_spec` where a rung speaks to a stdin that is closed. */
-function rungsOf(stop: NonNullable<AgentSpec['stop']>, stdin: 'closed' | 'open'): Rung[] {
-  return stop.map(({ signal, input, eof, wait }, i) => {
-    const waitMs = durationMs(wait, 'stop.wait')
-    if (signal !== undefined) return { signal: signal as NodeJS.Signals, waitMs }
-    if (input === undefined && eof === undefined) return { cancel: true, waitMs }
-    const field = `stop.${i}.${eof ? 'eof' : 'input'}`
-    if (stdin === 'closed')
-      throw new ReeveError('invalid_spec', `${field}: the agent's stdin is closed. Add stdin: "open".`, {
-        field,
-      })
-    return input === undefined ? { eof: true, waitMs } : { input, waitMs }
-  })
 }
 
 /**

@@ -4,23 +4,15 @@
  * them and on its way in the other, it is `Awaitable`: `await` reads both.
  */
 import type { Activity, AgentState, Entry } from '../machines/events.ts'
-import type { AgentHealth } from './agent-health.ts'
-import type {
-  CancelOptions,
-  KillOptions,
-  KillResult,
-  KillStalledOptions,
-  KillStalledResult,
-  StopOptions,
-} from './kill.ts'
+import type { KillOptions, KillResult, KillStalledOptions, KillStalledResult, StopOptions } from './kill.ts'
 import type { AgentEvents, SupervisorEvents } from './listeners.ts'
 import type { AgentRecord, RecordFilter } from './registry/record.ts'
 import type { AgentSpec } from './spec.ts'
 
 export type Awaitable<T> = T | Promise<T>
 
-/** Which agents: those of one task, the one in a lane, or all. */
-export type Selection = { readonly task: string } | { readonly lane: string } | { readonly all: true }
+/** Which agents: those of one task, or all. */
+export type Selection = { readonly task: string } | { readonly all: true }
 
 export interface LogOptions {
   /**
@@ -30,11 +22,19 @@ export interface LogOptions {
   readonly since?: number | 'start' | 'end'
   /** Reads on, until the agent has ended. */
   readonly follow?: boolean
+  /** Ends it, quietly. */
+  readonly signal?: AbortSignal
 }
 
 export interface EntriesOptions {
-  /** The number of the last entry that is known; those above it follow. Absent: those from now on. */
-  readonly since?: number
+  /**
+   * The last entry that is known; those after it follow: its number, of this supervisor's own, or its place in the log
+   * across supervisors, `supervisorId:seq` (with a registry that can give them, `sqliteRegistry`); or `'start'`, for all
+   * that the registry has. Absent: those from now on.
+   */
+  readonly since?: number | string
+  /** Ends it, quietly. */
+  readonly signal?: AbortSignal
 }
 
 /** Every method is described at `Supervisor`'s own of the same name. */
@@ -46,15 +46,10 @@ export interface Reeve {
   /** All that are known, newest first. */
   records(filter?: RecordFilter): Promise<AgentRecord[]>
   history(idOrName: string): Promise<Entry[]>
-  /** One, or all that have not ended. */
-  health(idOrName: string): Promise<AgentHealth>
-  health(filter?: RecordFilter): Promise<AgentHealth[]>
   heartbeat(idOrName: string, report?: unknown): Awaitable<boolean>
   send(idOrName: string, input: string): Promise<void>
   stop(idOrName: string, options?: StopOptions): Promise<KillResult>
   stop(selection: Selection, options?: StopOptions): Promise<KillResult[]>
-  cancel(idOrName: string, options?: CancelOptions): Promise<KillResult>
-  cancel(selection: Selection, options?: CancelOptions): Promise<KillResult[]>
   kill(idOrName: string, options?: KillOptions): Promise<KillResult>
   kill(selection: Selection, options?: KillOptions): Promise<KillResult[]>
   restart(idOrName: string, options?: StopOptions): Promise<AgentRecord>
@@ -80,10 +75,8 @@ export interface AgentHandle {
   readonly ready: Promise<AgentRecord>
   /** When no further life follows. */
   readonly ended: Promise<AgentRecord>
-  health(): Promise<AgentHealth>
   heartbeat(report?: unknown): Awaitable<boolean>
   stop(options?: StopOptions): Promise<KillResult>
-  cancel(options?: CancelOptions): Promise<KillResult>
   kill(options?: KillOptions): Promise<KillResult>
   restart(options?: StopOptions): Promise<AgentRecord>
   send(text: string): Promise<void>

@@ -53,14 +53,13 @@ export async function shutDown(
   const left = seats.filter((seat) => !seat.ended)
   for (const seat of left) runtime.abandon(seat)
   runtime.vigil.close()
-  runtime.vitals.close()
   const committed = await within(journal.flushed(), leftMs(), clock)
   await within(journal.close(), leftMs(), clock)
   await runtime.launcher.close(leftMs())
   runtime.vigil.reports.close()
   runtime.log.close()
   leaveHome(runtime.home)
-  runtime.lock?.release()
+  await runtime.lock?.release()
   runtime.roster.letGo()
 
   const escaped = seats.flatMap((seat) => [

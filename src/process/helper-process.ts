@@ -1,13 +1,13 @@
 /** Starts the launcher's process, and waits until it listens. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../clock.ts'
 import { errnoOf, messageOf, ReeveError } from '../errors.ts'
 import { LATE, within } from './deadline.ts'
+import { spawnDetached } from './detached.ts'
 import { scrubbed } from './launch.ts'
-import { inheritableDescriptors } from './proc.ts'
 import { launcherLog } from './socket-path.ts'
 
 export interface HelperOptions {
@@ -32,7 +32,8 @@ export async function startHelper(options: HelperOptions): Promise<ChildProcess>
   try {
     log = openSync(logFile, flags, 0o600)
     const start = fstatSync(log).size
-    const child = spawnHelper(exec, args, log)
+    const { NODE_OPTIONS: _, ...env } = scrubbed(process.env)
+    const child = spawnDetached({ exec, args, env, log })
     const wrong = await within(clock, failureToListen(child), START_WITHIN_MS)
     if (wrong === undefined) return child
     child.kill('SIGKILL')
@@ -49,26 +50,6 @@ export async function startHelper(options: HelperOptions): Promise<ChildProcess>
     )
   } finally {
     if (log !== undefined) closeSync(log)
-  }
-}
-
-/**
- * Descriptors that lack `O_CLOEXEC` would leak into the launcher, which outlives us: whoever waits for the end of such
- * a pipe would hang. `/dev/null` takes their places.
- */
-function spawnHelper(exec: string, args: readonly string[], log: number): ChildProcess {
-  const devNull = openSync('/dev/null', 'r+')
-  try {
-    const stdio: (number | 'ignore' | 'pipe')[] = ['ignore', log, log, 'pipe']
-    const leaks = inheritableDescriptors(3)
-    for (let fd = 4; fd <= Math.max(3, ...leaks); fd++) stdio[fd] = 'ignore'
-    for (const fd of leaks) stdio[fd] = devNull
-    const { NODE_OPTIONS: _, ...env } = scrubbed(process.env)
-    const child = spawn(exec, args, { cwd: '/', detached: true, stdio, env })
-    child.unref()
-    return child
-  } finally {
-    closeSync(devNull)
   }
 }
 

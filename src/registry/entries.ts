@@ -10,7 +10,7 @@ export class EntryLog {
   readonly #ring: Entry[] = []
   #last = 0
   #closed = false
-  #waiting: (() => void)[] = []
+  readonly #waiting = new Set<() => void>()
 
   /** The number that the next entry gets; numbers begin at 1 and have no gaps. */
   get nextSeq(): number {
@@ -29,16 +29,21 @@ export class EntryLog {
     this.#wake()
   }
 
+  /** Whether every entry above this number can still be read. */
+  holds(since: number): boolean {
+    return since >= this.#last - KEPT
+  }
+
   /**
    * Every entry numbered above `since`, as they come; without `since`, those that come from now on. A reader holds
-   * no queue of its own: one that falls behind by 10,000 is told so.
+   * no queue of its own: one that falls behind by 10,000 is told so. The signal ends it, quietly.
    *
    * @throws ReeveError `entries_gone`
    */
-  async *read(since = this.#last): AsyncGenerator<Entry, void, void> {
+  async *read(since = this.#last, signal?: AbortSignal): AsyncGenerator<Entry, void, void> {
     let seq = since
     for (;;) {
-      while (seq < this.#last) {
+      while (seq < this.#last && !signal?.aborted) {
         const entry = this.#ring[(seq + 1) % KEPT]
         if (entry?.seq !== seq + 1)
           throw new ReeveError(
@@ -48,12 +53,24 @@ export class EntryLog {
         yield entry
         seq += 1
       }
-      if (this.#closed) return
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+      if (this.#closed || signal?.aborted) return
+      await this.#more(signal)
     }
   }
 
+  #more(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#waiting.delete(wake)
+        signal?.removeEventListener('abort', wake)
+        resolve()
+      }
+      this.#waiting.add(wake)
+      signal?.addEventListener('abort', wake, { once: true })
+    })
+  }
+
   #wake(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve()
+    for (const wake of [...this.#waiting]) wake()
   }
 }

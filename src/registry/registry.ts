@@ -8,6 +8,12 @@ export interface RegistrySink {
   close?(): Promise<void>
 }
 
+/** A place in the log: the entry `seq` of that supervisor. */
+export interface Place {
+  readonly supervisorId: string
+  readonly seq: number
+}
+
 /** A sink that answers as well. */
 export interface Registry extends RegistrySink {
   /** It outlives this process. */
@@ -18,6 +24,13 @@ export interface Registry extends RegistrySink {
   records(filter?: RecordFilter): Promise<AgentRecord[]>
   /** All entries of one agent, oldest first. */
   history(agentId: string): Promise<Entry[]>
+  /**
+   * The log across supervisors: what came after a place (`null`: from its beginning), in the order in which it was
+   * taken, at most `limit`. Without this method readers follow only what memory holds.
+   *
+   * @throws ReeveError `entries_gone` when nothing of that supervisor is held, so that the place is not known
+   */
+  after?(place: Place | null, limit: number): Promise<Entry[]>
   /** Forgets an agent; its entries too when `history` is true. */
   remove(agentId: string, options: { history: boolean }): Promise<void>
 }

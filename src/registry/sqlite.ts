@@ -3,7 +3,7 @@ import type { Entry } from '../../machines/events.ts'
 import { type Clock, realClock } from '../clock.ts'
 import { placeOf } from './place.ts'
 import { type AgentRecord, matches, type RecordFilter } from './record.ts'
-import type { Registry } from './registry.ts'
+import type { Place, Registry } from './registry.ts'
 import { type Retention, retentionMsOf } from './retention.ts'
 import { WorkerLink } from './sqlite/link.ts'
 import type { Request } from './sqlite/protocol.ts'
@@ -71,6 +71,10 @@ export function sqliteRegistry(path: string, options: SqliteRegistryOptions = {}
     },
     async history(agentId: string) {
       const rows = await inOrder(() => ({ type: 'history', agentId }))
+      return mapInTurns(rows, (row): Entry => JSON.parse(row))
+    },
+    async after(place: Place | null, limit: number) {
+      const rows = await inOrder(() => ({ type: 'after', place, limit }))
       return mapInTurns(rows, (row): Entry => JSON.parse(row))
     },
     async remove(agentId: string, { history }: { history: boolean }) {

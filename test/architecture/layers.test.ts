@@ -6,7 +6,7 @@ import { loadedBy, sources, walk } from './sources.ts'
 /** The rooms, from the top. `sees`: the other rooms that a file there may import, types included. */
 const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly sees: readonly string[] }[] = [
   { name: 'machines', has: /^machines\//, sees: [] },
-  { name: 'ground', has: /^src\/(errors|clock|home|snake-case)\.ts$/, sees: ['machines'] },
+  { name: 'ground', has: /^src\/(errors|clock|home|snake-case|version)\.ts$/, sees: ['machines'] },
   { name: 'process', has: /^src\/process\//, sees: ['machines', 'ground'] },
   { name: 'health', has: /^src\/health\//, sees: ['machines', 'ground'] },
   { name: 'registry', has: /^src\/registry\//, sees: ['machines', 'ground'] },
@@ -14,7 +14,7 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
   // What is asked and answered, wherever agents are supervised: the supervisor has it, and so has its client.
   {
     name: 'words',
-    has: /^src\/(agent-health|reeve|wire|shapes|spec|probes|options|strict|size|kill|listeners)\.ts$/,
+    has: /^src\/(reeve|wire|shapes|spec|probes|options|strict|size|kill|listeners)\.ts$/,
     sees: ['machines', 'ground', 'registry'],
   },
   // What the faces on a terminal share.
@@ -34,6 +34,17 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
     has: /^src\/[^/]+\.ts$/,
     sees: ['machines', 'ground', 'words', 'process', 'health', 'registry', 'observe'],
   },
+  {
+    name: 'daemon',
+    has: /^src\/daemon\//,
+    sees: ['machines', 'ground', 'words', 'process', 'registry', 'root'],
+  },
+  // It finds a daemon by what that left in the home, and speaks with it; what that is made of is no part of it.
+  {
+    name: 'client',
+    has: /^src\/client\//,
+    sees: ['machines', 'ground', 'words', 'registry', 'daemon'],
+  },
 ]
 /** Packages by room; Node's own are free everywhere but in the machines. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
@@ -47,6 +58,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   terminal: ['cli-table3', 'string-width'],
   repl: [],
   root: ['xstate', 'zod', 'nanoid', 'ms'],
+  daemon: ['zod', 'hono', '@hono/node-server'],
 }
 
 const roomOf = (file: string): string => ROOMS.find(({ has }) => has.test(file))?.name ?? `no room: ${file}`
@@ -124,6 +136,15 @@ t.test('the machines are pure: no Node, no clock, no dice', async (t) => {
 t.test('the ladder and the words are free of XState: the launcher has them too', async (t) => {
   for (const file of ['machines/escalation.ts', 'machines/events.ts'])
     t.strictSame([...loadedBy(file).packages], [], file)
+})
+
+t.test('a client loads no supervisor, no machine and no server', async (t) => {
+  const { files, packages } = loadedBy('src/client/index.ts')
+  const strangers = [...files].filter(
+    (file) => /^src\/(supervisor|runtime|agent)\.ts$/.test(file) || roomOf(file) === 'health',
+  )
+  t.strictSame(strangers, [])
+  t.strictSame([...packages].filter((name) => !name.startsWith('node:')).sort(), ['ms', 'zod'])
 })
 
 t.test('the launcher is small: no state machine, no schema, no registry', async (t) => {

@@ -1,6 +1,7 @@
 /** What the loop's side and the worker say to each other. Entries and records go as JSON: the log keeps that text. */
 import type { ErrorCode } from '../../errors.ts'
 import type { RecordFilter } from '../record.ts'
+import type { Place } from '../registry.ts'
 
 /** What the worker is started with. */
 export interface WorkerSetup {
@@ -16,6 +17,7 @@ export type Request =
   | { readonly type: 'append'; readonly lines: readonly string[]; readonly nowMs: number }
   | { readonly type: 'records'; readonly filter: RecordFilter }
   | { readonly type: 'history'; readonly agentId: string }
+  | { readonly type: 'after'; readonly place: Place | null; readonly limit: number }
   | { readonly type: 'remove'; readonly agentId: string; readonly history: boolean; readonly nowMs: number }
   | { readonly type: 'close' }
 

@@ -66,7 +66,6 @@ export function taskStatus(state: AgentState, reason: Reason | null): TaskStatus
 
 const STATUS_OF: Readonly<Record<EndState, (reason: Reason | null) => TaskStatus>> = {
   completed: () => 'completed',
-  // A crash too, where it was cancelled before the next life.
-  crashed: (reason) => (reason?.kind === 'cancelled' ? 'cancelled' : 'failed'),
+  crashed: () => 'failed',
   killed: (reason) => (reason?.kind === 'cancelled' ? 'cancelled' : 'failed'),
 }

@@ -2,7 +2,9 @@
 import fs from 'node:fs'
 import type { Entry } from '../../../machines/events.ts'
 import { realClock } from '../../clock.ts'
+import { ReeveError } from '../../errors.ts'
 import type { RecordFilter } from '../record.ts'
+import type { Place } from '../registry.ts'
 import { cutoffOf } from '../retention.ts'
 import { type Database, loadSqlite, type Sqlite } from './api.ts'
 import { openDatabase } from './database.ts'
@@ -71,6 +73,8 @@ export class SqliteStore {
         return recordsOf(open.database, request.filter)
       case 'history':
         return historyOf(open.database, request.agentId)
+      case 'after':
+        return entriesAfter(open.database, request.place, request.limit)
       case 'remove':
         this.#within(open, () => open.removal.remove(request.agentId, request.history, iso(request.nowMs)))
         open.lifecycle.forget()
@@ -162,4 +166,24 @@ function historyOf(database: Database, agentId: string): string[] {
     .prepare(sql)
     .all(agentId)
     .map((row) => row.entry)
+}
+
+/** Rows are numbered as they come, and each supervisor's come in its order. */
+function entriesAfter(database: Database, place: Place | null, limit: number): string[] {
+  const row = place === null ? 0 : rowOf(database, place)
+  return database
+    .prepare('SELECT entry FROM agent_transition WHERE rowid > ? ORDER BY rowid LIMIT ?')
+    .all(row, limit)
+    .map(({ entry }) => entry)
+}
+
+/** The row of an entry, or, where it was taken out, of the last one before it that is there. */
+function rowOf(database: Database, { supervisorId, seq }: Place): number {
+  const sql = `SELECT
+    (SELECT rowid FROM agent_transition WHERE supervisor_id = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1) AS at,
+    (SELECT rowid FROM agent_transition WHERE supervisor_id = ?1 AND seq > ?2 ORDER BY seq LIMIT 1) AS next`
+  const { at, next } = database.prepare(sql).get(supervisorId, seq) ?? {}
+  if (at == null && next == null)
+    throw new ReeveError('entries_gone', `nothing of supervisor ${supervisorId} is held any more`)
+  return at == null ? Number(next) - 1 : Number(at)
 }

@@ -1,0 +1,119 @@
+/** The routes as an application: who asks is checked, what is asked is understood, what is answered is written. */
+import type { HttpBindings } from '@hono/node-server'
+import { type Context, Hono } from 'hono'
+import { z } from 'zod'
+import { ReeveError } from '../errors.ts'
+import type { AgentRecord } from '../registry/record.ts'
+import { recordSchema } from '../shapes.ts'
+import { VERSION } from '../version.ts'
+import { readWire, toWire, wireError } from '../wire.ts'
+import { agentRoutes } from './agents.ts'
+import { jsonBody } from './body.ts'
+import { entryRoutes } from './entries.ts'
+import { admitted, type Door } from './guard.ts'
+import { manyRoutes } from './many.ts'
+import { metaRoutes } from './meta.ts'
+import { openApi } from './openapi.ts'
+import { Answered, type Call, type Route, route, type Served } from './route.ts'
+import { STATUS_CODES } from './status-codes.ts'
+
+const routes: readonly Route[] = [...agentRoutes, ...manyRoutes, ...entryRoutes, ...metaRoutes]
+
+let document: unknown
+const openApiRoute: Route = route({
+  method: 'get',
+  path: '/openapi.json',
+  summary: 'This document.',
+  answer: 'document',
+  handle: (): unknown => {
+    document ??= openApi(ROUTES)
+    return document
+  },
+})
+
+export const ROUTES: readonly Route[] = [...routes, openApiRoute]
+
+export interface AppOptions {
+  readonly served: Served
+  readonly door: Door
+  readonly token: string
+  /** A fault of ours, for the log. */
+  readonly fault: (cause: unknown) => void
+}
+
+type Env = { Bindings: HttpBindings }
+
+/** An error as a response. What is no ReeveError is a fault of ours: told to the log, too. */
+export function failure(thrown: unknown, fault: (cause: unknown) => void): Response {
+  if (!(thrown instanceof ReeveError)) fault(thrown)
+  const error = wireError(thrown)
+  return json(STATUS_CODES[error.error], error)
+}
+
+const json = (status: number, value: unknown, headers: Record<string, string> = {}): Response =>
+  new Response(`${JSON.stringify(value)}\n`, {
+    status,
+    headers: { 'content-type': 'application/json; charset=utf-8', 'reeve-version': VERSION, ...headers },
+  })
+
+export function appOf({ served, door, token, fault }: AppOptions): Hono<Env> {
+  const app = new Hono<Env>()
+  for (const each of ROUTES)
+    app.on(each.method.toUpperCase(), each.path.replaceAll(/\{(\w+)\}/g, ':$1'), (context) =>
+      answer(each, context),
+    )
+  app.notFound((context) => {
+    const { method, path } = context.req
+    const message = `nothing is served at ${method} ${path}: see /openapi.json. This is version ${VERSION}.`
+    return failure(new ReeveError('route_not_found', message), fault)
+  })
+  app.onError((error) => failure(error, fault))
+  return app
+
+  async function answer(each: Route, context: Context<Env>): Promise<Response> {
+    const { req, env } = context
+    const requester = admitted(
+      door,
+      { host: req.header('host'), origin: req.header('origin'), authorization: req.header('authorization') },
+      token,
+      served.reeve,
+    )
+    const over = new AbortController()
+    env.outgoing.once('close', () => over.abort(new Error('who asked is gone')))
+    const call: Call<unknown, unknown> = {
+      ...served,
+      id: req.param('id') ?? '',
+      query: each.query && readWire(each.query, queryOf(req.queries()), 'query'),
+      body: await bodyOf(each, req.raw),
+      requester,
+      lastEventId: req.header('last-event-id'),
+      signal: over.signal,
+      cutOff: () => env.outgoing.destroy(),
+    }
+    const value = await each.handle(call)
+    if (value instanceof Response) {
+      value.headers.set('reeve-version', VERSION)
+      return value
+    }
+    const { status = 200, answer: shape } = each
+    if (shape === 'document') return json(status, value)
+    const answered = value instanceof Answered ? value : new Answered(status, value)
+    if (shape !== recordSchema) return json(answered.status, toWire(answered.value))
+    // A record goes with the place in the log up to which it is the fold.
+    const { id } = answered.value as AgentRecord
+    const record = served.reeve.get(id)?.record ?? answered.value
+    return json(answered.status, toWire(record), { 'reeve-place': served.reeve.place })
+  }
+}
+
+/** What was said once is a text, what was repeated a list. */
+const queryOf = (queries: Record<string, string[]>): Record<string, string | string[]> =>
+  Object.fromEntries(
+    Object.entries(queries).map(([key, all]) => [key, all.length === 1 ? (all[0] as string) : all]),
+  )
+
+async function bodyOf({ body }: Route, request: Request): Promise<unknown> {
+  if (!body) return undefined
+  const given = await jsonBody(request)
+  return body instanceof z.ZodUnknown ? given : readWire(body, given, 'body')
+}

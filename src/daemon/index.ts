@@ -1,0 +1,5 @@
+/** `reeve/daemon`: run a daemon in this process, start one in the background, find the one that runs. */
+export { type Daemon, runDaemon } from './daemon.ts'
+export type { DaemonOptions } from './daemon-options.ts'
+export { type DaemonStatus, findDaemon } from './reach.ts'
+export { type Started, startDaemon } from './start.ts'

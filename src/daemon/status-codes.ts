@@ -1,0 +1,36 @@
+/** Which HTTP status each error has. */
+import type { ErrorCode } from '../errors.ts'
+
+/** Every code of the table has one: it does not compile otherwise. */
+export const STATUS_CODES = {
+  invalid_spec: 400,
+  name_taken: 409,
+  agent_not_found: 404,
+  process_not_found: 409,
+  agent_running: 409,
+  spawn_failed: 422,
+  ready_timeout: 504,
+  ended_before_ready: 409,
+  kill_failed: 500,
+  cleanup_failed: 500,
+  not_accepting_input: 409,
+  restart_intensity_exceeded: 409,
+  registry_unavailable: 503,
+  registry_corrupt: 500,
+  entries_gone: 410,
+  report_rejected: 400,
+  supervisor_stopping: 503,
+  home_unusable: 500,
+  home_locked: 409,
+  daemon_not_running: 503,
+  daemon_failed: 500,
+  version_mismatch: 409,
+  unauthorized: 401,
+  forbidden: 403,
+  too_large: 413,
+  route_not_found: 404,
+  too_busy: 503,
+  launcher_failed: 500,
+  platform_unsupported: 501,
+  internal: 500,
+} as const satisfies Record<ErrorCode, number>
