@@ -176,7 +176,8 @@ async function machinesAlone(beside, lives) {
     {
       launch: ({ agentId, incarnation }) =>
         answer({ type: 'SPAWNED', agentId, incarnation, process: { bootId: 'none', pid: 1, startTime: 1 } }),
-      takeRung: ({ agentId, incarnation }, signal) => {
+      takeRung: ({ agentId, incarnation }, rung) => {
+        const signal = 'signal' in rung ? rung.signal : 'SIGINT'
         answer({ type: 'SIGNALLED', agentId, incarnation, signal, signalled: [] })
         answer({ type: 'EXITED', agentId, incarnation, exit: { code: null, signal } })
       },

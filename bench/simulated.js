@@ -33,9 +33,11 @@ export function simulated() {
           answer({ type: 'SIGNALLED', agentId, incarnation, signal, signalled: [{ pid, where: 'leader' }] })
           answer({ type: 'EXITED', agentId, incarnation, exit: { code: null, signal } })
         },
+        ask: () => {},
         sweep: ({ agentId, incarnation }) =>
           answer({ type: 'SWEPT', agentId, incarnation, swept: [], escaped: [] }),
         usage: async () => [],
+        vitals: async () => [],
         watch: () => {},
         withdraw: () => {},
         release: () => {},

@@ -10,6 +10,7 @@ export const SUITE = /** @type {const} */ ({
   heartbeats: 45,
   reports: 45,
   lives: 60,
+  vitals: 45,
   registries: 60,
   peers: 60,
 })

@@ -162,7 +162,16 @@ const terminating = life.createStateConfig({
   entry: 'clearActivity',
   on: {
     SIGNALLED: { actions: note('rung') },
-    EXITED: { target: 'reaping.sweeping', actions: ['setExit', ...tell('reaping', 'exit')] },
+    ASKED: { actions: note('rung') },
+    EXITED: [
+      {
+        guard: 'treeSignalled',
+        target: 'reaping.sweeping',
+        actions: ['setExit', ...tell('reaping', 'exit')],
+      },
+      // Only the leader was asked, and ended by itself: what it left has had no signal yet.
+      { target: 'reaping.sweeping_gently', actions: ['setExit', ...tell('reaping', 'exit')] },
+    ],
   },
   states: {
     /** Asked to end before there was a process: the launch is withdrawn, and what still comes up is ended. */
@@ -216,7 +225,7 @@ const reaping = life.createStateConfig({
   entry: 'clearActivity',
   on: { STOP: { actions: 'noCleanup' }, KILL: { actions: 'noCleanup' } },
   states: {
-    /** After its own exit: SIGTERM to what it left, SIGKILL after 1 s. */
+    /** After its own exit, asked for or not: SIGTERM to what it left, SIGKILL after 1 s. */
     sweeping_gently: {
       entry: 'sweepGently',
       on: { SWEPT: swept, KILL: { target: 'sweeping', actions: 'noCleanup' } },

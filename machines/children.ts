@@ -50,6 +50,8 @@ export interface Child {
   /** The state last told. */
   state: AgentState | null
   intent: Intent
+  /** It was cancelled: said of a life too that had crashed before. */
+  cancelled: Reason | null
   history: RestartHistory
   /** The exit of this life as it arrived: a fault while it was being processed must not lose it. */
   exit: Exit | null
@@ -219,6 +221,7 @@ class Keeper {
       ref: null,
       state: spec.from,
       intent: 'by_policy',
+      cancelled: null,
       history: NO_HISTORY,
       exit: null,
       faulted: false,
@@ -234,6 +237,7 @@ class Keeper {
       ref: null,
       state: spec.from,
       intent,
+      cancelled: life?.reason?.kind === 'cancelled' ? life.reason : null,
       history,
       exit: life?.exit ?? null,
       faulted: false,
@@ -275,6 +279,7 @@ class Keeper {
 
   #stop(child: Child, request: AgentRequest): void {
     if (!isCrashlike(request.reason)) child.intent = 'end'
+    if (request.reason.kind === 'cancelled') child.cancelled ??= request.reason
     if (child.ref) {
       const { incarnation } = child
       child.ref.send({ ...request, type: request.type === 'KILL' ? 'KILL' : 'STOP', incarnation })
@@ -311,7 +316,7 @@ class Keeper {
       return
     }
     if (child.intent !== 'by_policy' || children.closing) {
-      this.#end(child, over.reason ? over.entry : explained(over.entry, 'asked', child.spec.restart))
+      this.#end(child, this.#asked(child, over))
       return
     }
     const { restart } = child.spec
@@ -339,6 +344,15 @@ class Keeper {
     // A timer of 0 ms is one of 1 ms, and a turn of the loop.
     if (delayMs === 0) self.send(backoffOver)
     else system.scheduler.schedule(self, self, backoffOver, delayMs, agentId)
+  }
+
+  /**
+   * Its end was asked for, perhaps when it had ended already. What was cancelled bears that reason in any case, for its
+   * task is: nobody tries it again. What was completed is completed.
+   */
+  #asked(child: Child, { end, reason, entry }: LifeOutput): EntryDraft {
+    const told = reason ? entry : explained(entry, 'asked', child.spec.restart)
+    return child.cancelled && end !== 'completed' ? { ...told, reason: child.cancelled } : told
   }
 
   /** A faulted life gets a second actor, which ends it; a second fault ends the agent, its tree killed by the port. */
@@ -371,6 +385,7 @@ class Keeper {
   #nextLife(child: Child): void {
     child.incarnation += 1
     child.intent = 'by_policy'
+    child.cancelled = null
     child.exit = null
     child.faulted = false
     this.#begin(child)

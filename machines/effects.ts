@@ -1,12 +1,12 @@
 /** The effects of a life as a port, and how the machine is bound to it. */
 import { type LifeContext, nothingToClean } from './context.ts'
-import { currentRung, isDue } from './escalation.ts'
+import { currentRung, isDue, type Rung } from './escalation.ts'
 
 /** What the outside does for a life. Each returns at once. */
 export interface LifeEffects {
   launch(life: LifeContext): void
   withdrawLaunch(life: LifeContext): void
-  takeRung(life: LifeContext, signal: NodeJS.Signals): void
+  takeRung(life: LifeContext, rung: Rung): void
   killTree(life: LifeContext): void
   sweepTree(life: LifeContext, options: { readonly gentle: boolean }): void
   cleanUp(life: LifeContext): void
@@ -28,7 +28,7 @@ export function effectActions(effects: LifeEffects, fault: (cause: unknown, life
     withdrawLaunch: contained((life) => effects.withdrawLaunch(life)),
     takeRung: contained((life) => {
       const rung = currentRung(life.ladder)
-      if (rung && isDue(life.ladder)) effects.takeRung(life, rung.signal)
+      if (rung && isDue(life.ladder)) effects.takeRung(life, rung)
     }),
     killTree: contained((life) => effects.killTree(life)),
     sweepGently: contained((life) => effects.sweepTree(life, { gentle: true })),

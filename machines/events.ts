@@ -3,6 +3,7 @@
  *
  * Nothing here does anything; every other room imports its vocabulary from this one.
  */
+import type { Asked } from './escalation.ts'
 
 /** A life that is under way. `restarting` lies between two lives and belongs to the agent, not to a life. */
 export type LiveState =
@@ -121,11 +122,18 @@ export interface Evidence {
   readonly cpuMs?: number
   /** Live processes in the tree. */
   readonly processes?: number
+  /** Memory that the tree used, and the limit that it passed. */
+  readonly memoryBytes?: number
+  readonly maxBytes?: number
   /** What made it ready: `spawned`, `report`, the line, or what was seen when it was asked. */
   readonly ready?: string
   /** What was asked of it and not answered well, the last time. */
   readonly probe?: string
   readonly signal?: NodeJS.Signals
+  /** What a rung asked of the leader, and by which way; `refused`: why there was none. */
+  readonly asked?: Asked
+  readonly through?: AskedThrough
+  readonly refused?: string
   /** The grace that this rung gives, in milliseconds. */
   readonly waitMs?: number
   /** Whom a rung's signal reached. `own_session` ones had left the group. */
@@ -150,6 +158,9 @@ export interface Evidence {
   /** Reports that were refused, by cause. */
   readonly rejected?: string
 }
+
+/** `control`: its control file; `signal`: SIGINT, for an agent that has none; `stdin`. */
+export type AskedThrough = 'control' | 'signal' | 'stdin'
 
 export interface SignalledProcess {
   readonly pid: number
@@ -252,6 +263,14 @@ export type LifeAnswer = LifeAddress &
         readonly signal: NodeJS.Signals
         readonly signalled: readonly SignalledProcess[]
       }
+    | {
+        readonly type: 'ASKED'
+        readonly asked: Asked
+        readonly through?: AskedThrough
+        readonly signal?: NodeJS.Signals
+        readonly signalled?: readonly SignalledProcess[]
+        readonly refused?: string
+      }
     /** `at`: when, ISO 8601, UTC, where that was not now. */
     | { readonly type: 'EXITED'; readonly exit: Exit; readonly at?: string }
     | { readonly type: 'SWEPT'; readonly swept: readonly number[]; readonly escaped: readonly number[] }
@@ -271,6 +290,10 @@ export interface StopRequest {
   readonly reason: Reason
   /** The total before SIGKILL, to which the waits of the ladder scale; absent: as the spec says. */
   readonly graceMs?: number
+  /**
+   * It is asked first to finish its present step, and has this long; then the ladder. Absent: the ladder at once.
+   */
+  readonly cancelMs?: number
   /** What was seen that led to it. */
   readonly evidence?: Evidence
   /** `false` leaves the clean-up hooks out. */

@@ -5,7 +5,16 @@
  */
 import { assign, emit, setup } from 'xstate'
 import { type LifeContext, type LifeInput, type LifeOutput, nothingToClean } from './context.ts'
-import { climb, hasten, remainingMs, scaleTo, startLadder, take } from './escalation.ts'
+import {
+  askAgain,
+  cancelFirst,
+  climb,
+  hasSignalled,
+  remainingMs,
+  scaleTo,
+  startLadder,
+  take,
+} from './escalation.ts'
 import type {
   Activity,
   AgentState,
@@ -26,9 +35,14 @@ const SWEEP_SLACK_MS = 5_000
 const stopRequest = (event: LifeEvent): StopRequest | undefined =>
   event.type === 'STOP' || event.type === 'KILL' ? event : undefined
 
-/** Intent outlives what Reeve asked for on its own: a user's stop replaces a stall as the reason, never the reverse. */
-const strongerReason = (old: Reason | null, asked: Reason): Reason =>
-  old === null || (isCrashlike(old) && !isCrashlike(asked)) ? asked : old
+/**
+ * Intent outlives what Reeve asked for on its own: a user's stop replaces a stall as the reason, never the reverse.
+ * A cancellation is of the task and not of the process alone: it replaces all others, and none replaces it.
+ */
+const strongerReason = (old: Reason | null, asked: Reason): Reason => {
+  if (old === null || (isCrashlike(old) && !isCrashlike(asked))) return asked
+  return asked.kind === 'cancelled' && old.kind !== 'cancelled' ? asked : old
+}
 
 export const life = setup({
   types: {
@@ -72,6 +86,7 @@ export const life = setup({
     endedByRequest: ({ context }) => endOf(context) === 'killed',
     endedWell: ({ context }) => endOf(context) === 'completed',
     isForced: ({ context }) => context.forced,
+    treeSignalled: ({ context }) => context.forced || hasSignalled(context.ladder),
     foundSurvivors: ({ event }) => event.type === 'SWEPT' && event.swept.length + event.escaped.length > 0,
     saysWorking: ({ context, event }) => says(context, event, 'working'),
     saysIdle: ({ context, event }) => says(context, event, 'idle'),
@@ -194,18 +209,20 @@ export const life = setup({
 
     // The ladder.
     startLadder: assign(({ context, event }) => {
-      const graceMs = stopRequest(event)?.graceMs
-      const rungs = graceMs === undefined ? context.policy.rungs : scaleTo(context.policy.rungs, graceMs)
+      const { graceMs, cancelMs } = stopRequest(event) ?? {}
+      const own = context.policy.rungs
+      const rungs = graceMs === undefined ? own : scaleTo(own, graceMs)
       return {
-        ladder: startLadder(rungs, context.now()),
+        ladder: startLadder(cancelMs === undefined ? rungs : cancelFirst(rungs, cancelMs), context.now()),
         times: { ...context.times, terminating: context.times.terminating ?? context.now() },
       }
     }),
     climb: assign(({ context }) => ({ ladder: climb(context.ladder, context.now()) })),
     restartLadder: assign(({ context }) => ({ ladder: startLadder(context.ladder.rungs, context.now()) })),
     hasten: assign(({ context, event }) => {
-      const graceMs = stopRequest(event)?.graceMs
-      return graceMs === undefined ? {} : { ladder: hasten(context.ladder, graceMs, context.now()) }
+      const { ladder, policy, now } = context
+      const request = stopRequest(event)
+      return request ? { ladder: askAgain(ladder, policy.rungs, request, now()) } : {}
     }),
     rungTaken: assign(({ context }) => ({ ladder: take(context.ladder) })),
     markForced: assign({ forced: true }),

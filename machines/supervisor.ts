@@ -131,6 +131,7 @@ const answers = {
   PROBED: forward,
   ACTIVITY: forward,
   SIGNALLED: forward,
+  ASKED: forward,
   EXITED: forward,
   SWEPT: forward,
   CLEANED: forward,

@@ -1,6 +1,6 @@
 /** What the log hears of a life: the drafts of its entries, and how it ended. */
 import type { LifeContext, LifeOutput } from './context.ts'
-import { currentRung } from './escalation.ts'
+import { type Asked, askedBy, asks, currentRung } from './escalation.ts'
 import type { AgentState, EndState, EntryDraft, EntryEvent, Evidence, LifeEvent } from './events.ts'
 
 /** An entry of this life, from the state last told. */
@@ -90,6 +90,19 @@ export function tellingOf(
       return {
         evidence: { signal: event.signal, signalled: event.signalled, ...graceNow(context, event.signal) },
       }
+    case 'ASKED': {
+      const { asked, through, signal, signalled, refused } = event
+      return {
+        evidence: {
+          asked,
+          ...(through !== undefined && { through }),
+          ...(signal !== undefined && { signal }),
+          ...(signalled && { signalled }),
+          ...(refused !== undefined && { refused }),
+          ...graceNow(context, asked),
+        },
+      }
+    }
     case 'EXITED':
       return {
         exit: event.exit,
@@ -124,8 +137,9 @@ export function tellingOf(
 const upTo = ({ reportOffset }: { readonly reportOffset?: number }) =>
   reportOffset === undefined ? {} : { reportOffset }
 
-/** The grace that follows a rung's signal, while the life still stands on that rung. */
-function graceNow(context: LifeContext, signal: NodeJS.Signals): Partial<Evidence> {
-  const rung = currentRung(context.ladder)
-  return rung?.signal === signal && !context.forced ? { waitMs: rung.waitMs } : {}
+/** The grace that follows what a rung did, while the life still stands on that rung. */
+function graceNow({ ladder, forced }: LifeContext, did: NodeJS.Signals | Asked): Partial<Evidence> {
+  const rung = currentRung(ladder)
+  if (rung === undefined || forced) return {}
+  return (asks(rung) ? askedBy(rung) : rung.signal) === did ? { waitMs: rung.waitMs } : {}
 }

@@ -2,7 +2,8 @@
 import type { ActorRefFrom } from 'xstate'
 import type { agentMachine } from '../machines/agent.ts'
 import type { Activity, AgentState } from '../machines/events.ts'
-import type { KillOptions, KillResult, StopOptions } from './kill.ts'
+import type { AgentHealth } from './agent-health.ts'
+import type { CancelOptions, KillOptions, KillResult, StopOptions } from './kill.ts'
 import { type AgentEvents, agentListenSchema } from './listeners.ts'
 import type { AgentHandle, LogOptions } from './reeve.ts'
 import type { AgentRecord } from './registry/record.ts'
@@ -69,6 +70,11 @@ export class Agent implements AgentHandle {
     return this.#supervisor.actorOf(this.id)
   }
 
+  /** CPU, memory and processes of its tree, seconds since its last heartbeat, and how it is. */
+  health(): Promise<AgentHealth> {
+    return this.#supervisor.health(this.id)
+  }
+
   /** A sign of life, or a whole report, from within this process. Says whether it counted: not once it has ended. */
   heartbeat(report?: unknown): boolean {
     return this.#supervisor.heartbeat(this.id, report)
@@ -82,6 +88,17 @@ export class Agent implements AgentHandle {
    */
   stop(options: StopOptions = {}): Promise<KillResult> {
     return this.#supervisor.stop(this.id, options)
+  }
+
+  /**
+   * Asks it to finish its present step and to start no other: by its control file when it takes requests (`reeve/agent`
+   * does so), else by SIGINT to its leader alone. Past `within`, the stop ladder. In whatever state it is, no further
+   * life follows; record and task say `cancelled`. Resolves as {@link stop} does.
+   *
+   * @throws ReeveError `process_not_found` when it has ended, `kill_failed` when it survives SIGKILL
+   */
+  cancel(options: CancelOptions = {}): Promise<KillResult> {
+    return this.#supervisor.cancel(this.id, options)
   }
 
   /** SIGKILL to the whole tree at once; otherwise as {@link stop}. */

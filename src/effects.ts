@@ -1,11 +1,12 @@
 /** What the outside does for a life: where the machines meet processes, reports and clean-up hooks. */
 import type { LifeContext } from '../machines/context.ts'
 import type { LifeEffects } from '../machines/effects.ts'
-import type { LifeAddress, LifeAnswer } from '../machines/events.ts'
+import { type AskingRung, asks } from '../machines/escalation.ts'
+import type { LifeAddress, LifeAnswer, Reason } from '../machines/events.ts'
 import type { Clock } from './clock.ts'
 import { within } from './deferred.ts'
 import { errnoOf, messageOf } from './errors.ts'
-import { type Home, inputOf } from './home.ts'
+import { controlOf, type Home, inputOf } from './home.ts'
 import type { Outside } from './outside.ts'
 import type { Launcher } from './process/launcher.ts'
 import type { Seat } from './seat.ts'
@@ -29,6 +30,7 @@ export function lifeEffects(options: EffectsOptions): LifeEffects {
     const { plan } = seat
     seat.beginLife()
     const reportFile = reports.expect(address(life))
+    const control = controlOf(home, life)
     if (typeof plan.ready === 'object') seat.logOffset = logSize(seat.logFile)
     launcher.launch({
       ...address(life),
@@ -42,17 +44,31 @@ export function lifeEffects(options: EffectsOptions): LifeEffects {
         REEVE_AGENT_NAME: plan.name,
         REEVE_INCARNATION: String(life.incarnation),
         REEVE_REPORT: reportFile,
+        REEVE_CONTROL: control,
       },
       logFile: seat.logFile,
       logLimits: plan.logLimits,
       reportFile,
       fifo: plan.stdin === 'open' ? inputOf(home, life) : null,
+      control,
       rungs: plan.life.rungs,
       killWaitMs: plan.life.killWaitMs,
       detachOk: plan.detachOk,
       onSupervisorDeath: 'end',
       adoptForMs: 0,
     })
+  }
+
+  /** What was sent to its stdin before comes first; the pipe gives up on one that does not read. */
+  const ask = async (life: LifeContext, rung: AskingRung, seat: Seat | undefined): Promise<void> => {
+    const of = address(life)
+    const reason: Reason = life.reason ?? { kind: 'user', by: 'supervisor' }
+    const input = 'cancel' in rung ? undefined : seat?.input
+    if (input) {
+      await input.drained()
+      if ('eof' in rung) input.close('its stop ladder has closed its stdin')
+    }
+    launcher.ask(of, rung, reason)
   }
 
   return {
@@ -71,10 +87,14 @@ export function lifeEffects(options: EffectsOptions): LifeEffects {
     withdrawLaunch(life) {
       launcher.withdraw(address(life))
     },
-    takeRung(life, signal) {
+    takeRung(life, rung) {
       const seat = seatOf(life.agentId)
-      if (seat) seat.kill.lastSignal = signal
-      launcher.signal(address(life), signal)
+      if (asks(rung)) {
+        void ask(life, rung, seat)
+        return
+      }
+      if (seat) seat.kill.lastSignal = rung.signal
+      launcher.signal(address(life), rung.signal)
     },
     killTree(life) {
       const seat = seatOf(life.agentId)

@@ -1,10 +1,10 @@
-/** Asking for ends and new beginnings of single agents: stop, kill, restart, by handle or by selection. */
-import { graceOf } from '../machines/escalation.ts'
-import type { Reason, StopRequest } from '../machines/events.ts'
+/** Asking for ends and new beginnings of single agents: stop, cancel, kill, restart, by handle or by selection. */
+import { cancelFirst, cancelWaitOf, graceOf } from '../machines/escalation.ts'
+import type { ReasonKind, StopRequest } from '../machines/events.ts'
 import { Deferred } from './deferred.ts'
 import { ReeveError } from './errors.ts'
-import type { KillOptions, KillResult, StopOptions } from './kill.ts'
-import { killOptionsSchema, selectionSchema, stopOptionsSchema } from './options.ts'
+import type { CancelOptions, KillResult, StopOptions } from './kill.ts'
+import { cancelOptionsSchema, killOptionsSchema, selectionSchema, stopOptionsSchema } from './options.ts'
 import { notFound } from './queries.ts'
 import type { Selection } from './reeve.ts'
 import type { AgentRecord } from './registry/record.ts'
@@ -15,12 +15,21 @@ import { durationMs, parseStrictly } from './strict.ts'
 /** A reason other than a user's, and what was seen. */
 export type Why = Pick<StopRequest, 'reason' | 'evidence'>
 
-/** What a caller of stop, kill or restart said, as the machines take it. */
-function requestOf(options: StopOptions): StopRequest {
+/** How an end is asked for. */
+export type Ending = 'STOP' | 'CANCEL' | 'KILL'
+type EndingOptions = StopOptions & CancelOptions
+
+const WAYS = {
+  STOP: { what: 'stop', schema: stopOptionsSchema, action: 'graceful_kill', kind: 'user' },
+  CANCEL: { what: 'cancel', schema: cancelOptionsSchema, action: 'cancel', kind: 'cancelled' },
+  KILL: { what: 'kill', schema: killOptionsSchema, action: 'force_kill', kind: 'user' },
+} as const
+
+/** What a caller of stop, cancel, kill or restart said, as the machines take it. */
+function requestOf(options: EndingOptions, kind: ReasonKind = 'user'): StopRequest {
   const { grace, reason, by = 'user', cleanup } = options
-  const asked: Reason = { kind: 'user', by, ...(reason !== undefined && { message: reason }) }
   return {
-    reason: asked,
+    reason: { kind, by, ...(reason !== undefined && { message: reason }) },
     ...(grace !== undefined && { graceMs: durationMs(grace, 'grace') }),
     ...(cleanup !== undefined && { cleanup }),
   }
@@ -30,22 +39,25 @@ function requestOf(options: StopOptions): StopRequest {
 export async function endAgent(
   runtime: Runtime,
   seat: Seat,
-  type: 'STOP' | 'KILL',
-  options: StopOptions | KillOptions,
+  ending: Ending,
+  options: EndingOptions,
   why?: Why,
 ): Promise<KillResult> {
-  if (type === 'STOP') parseStrictly(stopOptionsSchema, options, 'stop')
-  else parseStrictly(killOptionsSchema, options, 'kill')
+  const { what, schema, action, kind } = WAYS[ending]
+  parseStrictly(schema, options, what)
   const { id: agentId, name, life } = seat.plan
   if (seat.ended) {
     const message = `${name} has ended already (${seat.record.state})`
     throw new ReeveError('process_not_found', message, { agentId, record: seat.record })
   }
-  const request = { ...requestOf(options), ...why }
+  const { rungs } = life
+  const { within } = options
+  const cancelMs = within === undefined ? cancelWaitOf(rungs) : durationMs(within, 'within')
+  const request = { ...requestOf(options, kind), ...(ending === 'CANCEL' && { cancelMs }), ...why }
+  const graceMs = request.graceMs ?? graceOf(ending === 'CANCEL' ? cancelFirst(rungs, cancelMs) : rungs)
   const deferred = new Deferred<KillResult>()
-  const action = type === 'KILL' ? 'force_kill' : 'graceful_kill'
-  seat.endWaiters.push({ action, graceMs: request.graceMs ?? graceOf(life.rungs), deferred })
-  runtime.send({ type, agentId, ...request })
+  seat.endWaiters.push({ action, graceMs, deferred })
+  runtime.send({ type: ending === 'KILL' ? 'KILL' : 'STOP', agentId, ...request })
   return deferred.promise
 }
 
@@ -53,17 +65,25 @@ export async function endAgent(
 export async function endSelected(
   runtime: Runtime,
   selection: Selection,
-  type: 'STOP' | 'KILL',
-  options: StopOptions,
+  ending: Ending,
+  options: EndingOptions,
 ): Promise<KillResult[]> {
   const which = parseStrictly(selectionSchema, selection, 'selection')
-  const live = runtime.roster.live().reverse()
-  const seats = 'task' in which ? live.filter((seat) => seat.plan.task === which.task) : live
-  if ('task' in which && seats.length === 0) {
-    const task = JSON.stringify(which.task)
-    throw new ReeveError('agent_not_found', `no agent that has not ended works on task ${task}`)
+  const seats = selected(runtime, which)
+  if (!('all' in which) && seats.length === 0) {
+    const [[label = '', value] = []] = Object.entries(which)
+    const message = `no agent that has not ended has the ${label} ${JSON.stringify(value)}`
+    throw new ReeveError('agent_not_found', message)
   }
-  return Promise.all(seats.map((seat) => endAgent(runtime, seat, type, options)))
+  return Promise.all(seats.map((seat) => endAgent(runtime, seat, ending, options)))
+}
+
+function selected({ roster }: Runtime, which: Selection): Seat[] {
+  const live = roster.live().reverse()
+  if ('all' in which) return live
+  return live.filter(({ plan, record }) =>
+    'task' in which ? plan.task === which.task : record.lane === which.lane,
+  )
 }
 
 /** Resolves when the next life is `running`. Concurrent calls share one. */

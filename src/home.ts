@@ -11,6 +11,8 @@ export interface Home {
   readonly logs: string
   readonly reports: string
   readonly inputs: string
+  /** Where agents that take requests make a file. */
+  readonly controls: string
   /** Write-ahead files, of a registry that does not say where it is. */
   readonly spill: string
   /** Those of one that does: where a successor with the same registry finds them, whatever its own home. */
@@ -33,6 +35,10 @@ export const logFileOf = (home: Home, agentId: string): string => path.join(home
 export const inputOf = (home: Home, life: { agentId: string; incarnation: number }): string =>
   path.join(home.inputs, `${life.agentId}.${life.incarnation}.fifo`)
 
+/** Where one life may make a file, to say that it takes requests. */
+export const controlOf = (home: Home, life: { agentId: string; incarnation: number }): string =>
+  path.join(home.controls, `${life.agentId}.${life.incarnation}`)
+
 /**
  * Opens the home that was given, or makes a fresh one under the user's.
  *
@@ -51,10 +57,12 @@ export function openHome(given: string | undefined, supervisorId: string): Home 
     logs: path.join(dir, 'logs'),
     reports: path.join(dir, 'reports'),
     inputs: path.join(dir, 'inputs'),
+    controls: path.join(dir, 'controls'),
     spill: path.join(dir, 'spill'),
     sharedSpill: path.join(given === undefined ? userHome() : dir, 'spill'),
   }
-  for (const folder of [home.logs, home.reports, home.inputs, home.spill, home.sharedSpill]) ownFolder(folder)
+  for (const folder of [home.logs, home.reports, home.inputs, home.controls, home.spill, home.sharedSpill])
+    ownFolder(folder)
   return home
 }
 

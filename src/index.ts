@@ -15,9 +15,17 @@ export type {
   WaitingOn,
 } from '../machines/events.ts'
 export type { Agent } from './agent.ts'
+export type { AgentHealth, Health } from './agent-health.ts'
 export { type Clock, SteppingClock } from './clock.ts'
 export { ERRORS, type ErrorCode, ReeveError } from './errors.ts'
-export type { KillOptions, KillResult, KillStalledOptions, KillStalledResult, StopOptions } from './kill.ts'
+export type {
+  CancelOptions,
+  KillOptions,
+  KillResult,
+  KillStalledOptions,
+  KillStalledResult,
+  StopOptions,
+} from './kill.ts'
 export type { SupervisorEvents, Warning } from './listeners.ts'
 export { sentenceOf } from './observe/sentence.ts'
 export type { SupervisorOptions } from './options.ts'

@@ -25,14 +25,15 @@ export function killResult(
     gracePeriodSeconds: action === 'force_kill' ? 0 : seconds(graceMs),
     killedGracefully: !forced,
     escaped: record.escaped,
-    message: messageFor(seat, forced, action === 'force_kill' ? 0 : graceMs),
+    message: messageFor(seat, action, forced, action === 'force_kill' ? 0 : graceMs),
   }
 }
 
-function messageFor(seat: Seat, forced: boolean, graceMs: number): string {
+function messageFor(seat: Seat, action: KillResult['action'], forced: boolean, graceMs: number): string {
   const left = seat.record.escaped
+  const cancelled = action === 'cancel'
   if (left.length > 0) return `Agent ended; still there: pid ${left.join(', ')}`
-  if (seat.lifePid === null) return 'Agent ended before it had a process'
-  if (!forced) return 'Agent terminated gracefully'
+  if (seat.lifePid === null) return `Agent ${cancelled ? 'cancelled' : 'ended'} while it had no process`
+  if (!forced) return cancelled ? 'Agent cancelled' : 'Agent terminated gracefully'
   return graceMs > 0 ? `Agent killed after ${seconds(graceMs)} s of grace` : 'Agent killed'
 }

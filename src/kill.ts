@@ -1,4 +1,4 @@
-/** What stop, kill and `killStalled` take and say. */
+/** What stop, cancel, kill and `killStalled` take and say. */
 import type { ErrorInfo } from '../machines/events.ts'
 import type { RecordFilter } from './registry/record.ts'
 
@@ -16,11 +16,19 @@ export interface StopOptions extends KillOptions {
   readonly grace?: number | string
 }
 
+export interface CancelOptions extends KillOptions {
+  /**
+   * How long it has to finish its present step and end by itself; then the stop ladder. A second request can only
+   * hasten. Default: the wait of the `{cancel}` rung of its ladder, else `30s`.
+   */
+  readonly within?: number | string
+}
+
 export interface KillResult {
   readonly success: true
   readonly agentId: string
-  /** What was asked: `graceful_kill` by `stop`, `force_kill` by `kill`. */
-  readonly action: 'graceful_kill' | 'force_kill'
+  /** What was asked: `graceful_kill` by `stop`, `cancel` by `cancel`, `force_kill` by `kill`. */
+  readonly action: 'graceful_kill' | 'cancel' | 'force_kill'
   /** The leader's pid; `null` when there never was a process. */
   readonly pid: number | null
   /** The last signal that was sent to it; `null` when none was needed. */
@@ -28,6 +36,7 @@ export interface KillResult {
   readonly taskId: string | null
   /** ISO 8601, UTC. */
   readonly killedAt: string
+  /** The total before SIGKILL; of a cancellation, the time to end by itself with it. */
   readonly gracePeriodSeconds: number
   /** What happened to the leader: it went without SIGKILL. */
   readonly killedGracefully: boolean

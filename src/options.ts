@@ -5,7 +5,7 @@ import { STATES } from '../machines/events.ts'
 import type { Clock } from './clock.ts'
 import type { Registry, RegistrySink } from './registry/registry.ts'
 import type { AgentDefaults } from './spec.ts'
-import { duration } from './strict.ts'
+import { type Duration, duration, positive } from './strict.ts'
 
 const methods = <T>(names: readonly string[], what: string) =>
   z.custom<T>(
@@ -15,6 +15,9 @@ const methods = <T>(names: readonly string[], what: string) =>
       names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function'),
     { error: `must be ${what}: an object with ${names.join('(), ')}()` },
   )
+
+/** How often what trees use is looked at, where it has to be. */
+export const VITALS = Object.freeze({ every: '5s' })
 
 export const supervisorOptionsSchema = z.strictObject({
   registry: methods<Registry>(['open', 'append', 'records', 'history', 'remove'], 'a registry')
@@ -50,6 +53,13 @@ export const supervisorOptionsSchema = z.strictObject({
     .literal(false, { error: 'only false is built yet: each agent has its own restart.intensity' })
     .optional()
     .meta({ description: 'no restart intensity over all agents of the root', default: '`false`' }),
+  vitals: z
+    .strictObject({ every: positive.optional() })
+    .optional()
+    .meta({
+      description: 'how often memory is held against `memoryMax`, for those that have one',
+      default: `\`{ every: '${VITALS.every}' }\``,
+    }),
   inspect: z
     .custom<Observer<InspectionEvent> | ((event: InspectionEvent) => void)>(
       (value) => typeof value === 'function' || (typeof value === 'object' && value !== null),
@@ -72,6 +82,7 @@ export interface SupervisorOptions {
   launcher?: 'inline' | { exec: string } | undefined
   defaults?: AgentDefaults | undefined
   intensity?: false | undefined
+  vitals?: { every?: Duration | undefined } | undefined
   inspect?: Observer<InspectionEvent> | ((event: InspectionEvent) => void) | undefined
   clock?: Clock | undefined
 }
@@ -87,11 +98,16 @@ export const stopOptionsSchema = z.strictObject({
   cleanup: z.boolean().optional(),
 })
 export const killOptionsSchema = stopOptionsSchema.omit({ grace: true })
+export const cancelOptionsSchema = killOptionsSchema.extend({ within: duration.optional() })
 
-const SELECTION = 'must be {task: text} or {all: true}, and nothing beside it'
+const SELECTION = 'must be {task: text}, {lane: text} or {all: true}, and nothing beside it'
 /** Which agents. Nothing that could mean "all" by mistake is taken for it. */
 export const selectionSchema = z.union(
-  [z.strictObject({ task: text }), z.strictObject({ all: z.literal(true, SELECTION) })],
+  [
+    z.strictObject({ task: text }),
+    z.strictObject({ lane: text }),
+    z.strictObject({ all: z.literal(true, SELECTION) }),
+  ],
   SELECTION,
 )
 

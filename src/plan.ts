@@ -2,7 +2,9 @@
 import path from 'node:path'
 import { customAlphabet } from 'nanoid'
 import type { LifePolicy } from '../machines/context.ts'
+import type { Rung } from '../machines/escalation.ts'
 import type { RestartPolicy } from '../machines/restart.ts'
+import { ReeveError } from './errors.ts'
 import type { HeartbeatPolicy } from './health/deadlines.ts'
 import { type ProbePlan, probePlanOf } from './probes.ts'
 import type { LogLimits } from './process/log-rotation.ts'
@@ -36,6 +38,7 @@ export interface AgentPlan {
   readonly life: LifePolicy
   readonly restart: RestartPolicy
   readonly ttlMs: number | null
+  readonly memoryMaxBytes: number | null
   readonly task: string | undefined
   readonly spawner: string | undefined
   readonly labels: Readonly<Record<string, string>> | undefined
@@ -157,10 +160,7 @@ export function planOf(given: AgentSpec, base: Base, cwd: string): AgentPlan {
       readyTimeoutMs: durationMs(readyTimeout, 'ready.timeout'),
       onStall: heartbeat ? heartbeat.onStall : 'report',
       stallGraceMs: heartbeat ? durationMs(heartbeat.grace, 'heartbeat.grace') : 0,
-      rungs: (whole.stop ?? []).map(({ signal, wait }) => ({
-        signal: signal as NodeJS.Signals,
-        waitMs: durationMs(wait, 'stop.wait'),
-      })),
+      rungs: rungsOf(whole.stop ?? [], whole.stdin ?? 'closed'),
       killWaitMs: durationMs(whole.killWait ?? 0, 'killWait'),
       cleanupLimitMs: cleanup.length === 0 ? null : cleanup.length * cleanupTimeoutMs,
       exitCodes: whole.exitCodes ?? [],
@@ -181,6 +181,7 @@ export function planOf(given: AgentSpec, base: Base, cwd: string): AgentPlan {
       noRetry: whole.noRetry ?? [],
     },
     ttlMs: ttl === undefined ? null : durationMs(ttl, 'ttl'),
+    memoryMaxBytes: whole.memoryMax === undefined ? null : bytesOf(whole.memoryMax),
     task: whole.task,
     spawner: whole.spawner,
     labels: whole.labels,
@@ -198,6 +199,21 @@ function readinessOf(ready: NonNullable<AgentSpec['ready']>): Readiness {
   if (ready.line !== undefined) return { line: lineOf(ready.line) }
   const probe = probePlanOf(ready, DEFAULTS.readyProbe, 'ready')
   return probe === undefined ? 'report' : { probe }
+}
+
+/** @throws ReeveError `invalid_spec` where a rung speaks to a stdin that is closed. */
+function rungsOf(stop: NonNullable<AgentSpec['stop']>, stdin: 'closed' | 'open'): Rung[] {
+  return stop.map(({ signal, input, eof, wait }, i) => {
+    const waitMs = durationMs(wait, 'stop.wait')
+    if (signal !== undefined) return { signal: signal as NodeJS.Signals, waitMs }
+    if (input === undefined && eof === undefined) return { cancel: true, waitMs }
+    const field = `stop.${i}.${eof ? 'eof' : 'input'}`
+    if (stdin === 'closed')
+      throw new ReeveError('invalid_spec', `${field}: the agent's stdin is closed. Add stdin: "open".`, {
+        field,
+      })
+    return input === undefined ? { eof: true, waitMs } : { input, waitMs }
+  })
 }
 
 /**

@@ -4,15 +4,23 @@
  * them and on its way in the other, it is `Awaitable`: `await` reads both.
  */
 import type { Activity, AgentState, Entry } from '../machines/events.ts'
-import type { KillOptions, KillResult, KillStalledOptions, KillStalledResult, StopOptions } from './kill.ts'
+import type { AgentHealth } from './agent-health.ts'
+import type {
+  CancelOptions,
+  KillOptions,
+  KillResult,
+  KillStalledOptions,
+  KillStalledResult,
+  StopOptions,
+} from './kill.ts'
 import type { AgentEvents, SupervisorEvents } from './listeners.ts'
 import type { AgentRecord, RecordFilter } from './registry/record.ts'
 import type { AgentSpec } from './spec.ts'
 
 export type Awaitable<T> = T | Promise<T>
 
-/** Which agents: those of one task, or all. */
-export type Selection = { readonly task: string } | { readonly all: true }
+/** Which agents: those of one task, the one in a lane, or all. */
+export type Selection = { readonly task: string } | { readonly lane: string } | { readonly all: true }
 
 export interface LogOptions {
   /**
@@ -46,10 +54,15 @@ export interface Reeve {
   /** All that are known, newest first. */
   records(filter?: RecordFilter): Promise<AgentRecord[]>
   history(idOrName: string): Promise<Entry[]>
+  /** One, or all that have not ended. */
+  health(idOrName: string): Promise<AgentHealth>
+  health(filter?: RecordFilter): Promise<AgentHealth[]>
   heartbeat(idOrName: string, report?: unknown): Awaitable<boolean>
   send(idOrName: string, input: string): Promise<void>
   stop(idOrName: string, options?: StopOptions): Promise<KillResult>
   stop(selection: Selection, options?: StopOptions): Promise<KillResult[]>
+  cancel(idOrName: string, options?: CancelOptions): Promise<KillResult>
+  cancel(selection: Selection, options?: CancelOptions): Promise<KillResult[]>
   kill(idOrName: string, options?: KillOptions): Promise<KillResult>
   kill(selection: Selection, options?: KillOptions): Promise<KillResult[]>
   restart(idOrName: string, options?: StopOptions): Promise<AgentRecord>
@@ -75,8 +88,10 @@ export interface AgentHandle {
   readonly ready: Promise<AgentRecord>
   /** When no further life follows. */
   readonly ended: Promise<AgentRecord>
+  health(): Promise<AgentHealth>
   heartbeat(report?: unknown): Awaitable<boolean>
   stop(options?: StopOptions): Promise<KillResult>
+  cancel(options?: CancelOptions): Promise<KillResult>
   kill(options?: KillOptions): Promise<KillResult>
   restart(options?: StopOptions): Promise<AgentRecord>
   send(text: string): Promise<void>

@@ -12,11 +12,13 @@ import { type SupervisorEmitted, type SupervisorEvent, supervisorMachine } from 
 import { type Clock, timestamp } from './clock.ts'
 import { lifeEffects } from './effects.ts'
 import { messageOf, ReeveError } from './errors.ts'
+import type { Vitals } from './health/vitals.ts'
 import { type Home, inputOf, logFileOf, runFolder } from './home.ts'
 import type { HomeLock } from './home-lock.ts'
 import { killResult } from './kill-result.ts'
 import { Listeners } from './listeners.ts'
-import type { SupervisorOptions } from './options.ts'
+import { openVitals } from './memory-limit.ts'
+import { type SupervisorOptions, VITALS } from './options.ts'
 import type { Outside } from './outside.ts'
 import type { AgentPlan } from './plan.ts'
 import { InputPipe } from './process/input.ts'
@@ -28,6 +30,7 @@ import type { Registry } from './registry/registry.ts'
 import { Roster } from './roster.ts'
 import { useIndexedScheduler } from './scheduler.ts'
 import { Seat } from './seat.ts'
+import { durationMs } from './strict.ts'
 import { Vigil } from './vigil.ts'
 
 export interface RuntimeOptions {
@@ -52,6 +55,7 @@ export class Runtime {
   readonly log = new EntryLog()
   readonly journal: Journal
   readonly vigil: Vigil
+  readonly vitals: Vitals
   launcher!: Launcher
   root!: ActorRefFrom<typeof supervisorMachine>
   readonly roster = new Roster()
@@ -73,6 +77,14 @@ export class Runtime {
       ...(registry.durable && {
         spill: (trouble) => outside.openSpill({ home, supervisorId, registry, trouble }),
       }),
+    })
+    this.vitals = openVitals({
+      clock,
+      everyMs: durationMs(given.vitals?.every ?? VITALS.every, 'vitals.every'),
+      launcher: () => this.launcher,
+      roster: this.roster,
+      send: (event) => this.send(event),
+      warn: (warning) => this.listeners.warn(warning),
     })
     this.vigil = new Vigil({
       dir: home.reports,
@@ -235,6 +247,7 @@ export class Runtime {
     this.journal.append(entry)
     if (isNote(entry)) {
       if (entry.event === 'kill_failed') this.#killFailed(seat, entry)
+      if (entry.event === 'rung') notedRung(seat, entry)
       if (entry.event === 'activity' && entry.activity) this.vigil.acts(draft, entry.activity)
       this.listeners.emit('note', entry)
       return
@@ -272,6 +285,7 @@ export class Runtime {
         seat.lastPid = seat.lifePid
         if (seat.plan.stdin === 'open') this.#openInput(seat)
         this.vigil.spawned(seat, life)
+        if (seat.plan.memoryMaxBytes !== null) this.vitals.limit(life, seat.plan.memoryMaxBytes)
         return
       case 'running':
         seat.stopReadiness?.()
@@ -284,6 +298,7 @@ export class Runtime {
         if (seat.lifePid === null && draft.process) seat.lifePid = seat.lastPid = draft.process.pid
         seat.stopReadiness?.()
         this.vigil.forget(life)
+        this.vitals.unlimit(life)
         return
       case 'killed':
       case 'crashed':
@@ -291,6 +306,7 @@ export class Runtime {
         seat.input?.close()
         seat.input = undefined
         void this.vigil.reports.end(life)
+        this.vitals.forget(life)
         this.launcher.release(life)
         return
       case 'restarting':
@@ -359,4 +375,10 @@ export class Runtime {
     if (answer.type === 'EXITED') void this.vigil.reports.end(answer)
     this.send(answer)
   }
+}
+
+/** SIGINT to an agent that takes no other request: of the ladder's other signals the effect itself knows. */
+function notedRung(seat: Seat, { evidence = {} }: Entry): void {
+  const { asked, signal, waitMs } = evidence
+  if (asked !== undefined && signal !== undefined && waitMs !== undefined) seat.kill.lastSignal = signal
 }

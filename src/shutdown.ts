@@ -53,6 +53,7 @@ export async function shutDown(
   const left = seats.filter((seat) => !seat.ended)
   for (const seat of left) runtime.abandon(seat)
   runtime.vigil.close()
+  runtime.vitals.close()
   const committed = await within(journal.flushed(), leftMs(), clock)
   await within(journal.close(), leftMs(), clock)
   await runtime.launcher.close(leftMs())

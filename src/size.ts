@@ -18,6 +18,12 @@ export function bytesOf(value: Size): number {
   return Math.floor(Number(number) * (UNITS[unit.toLowerCase()] ?? Number.NaN))
 }
 
+/** A size as one would say it: `1.5 GB`. */
+export function sizeText(bytes: number): string {
+  const [unit, of] = Object.entries(UNITS).findLast(([, of]) => bytes >= of) ?? ['b', 1]
+  return `${Math.round((bytes / of) * 10) / 10} ${unit.toUpperCase()}`
+}
+
 const notASize = (issue: { input?: unknown }) => `${shown(issue.input)} is not a size. ${HOW_TO_SAY_SIZE}`
 
 export const size = z

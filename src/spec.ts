@@ -34,13 +34,28 @@ const signalName = z
       `${issue.input} is no rung: SIGKILL always follows the last one by itself, SIGSTOP ends nothing.`,
   })
 
-const rung = z.strictObject({
-  signal: signalName,
-  wait: duration,
-  cancel: notBuilt('A rung {cancel}'),
-  input: notBuilt('A rung {input}'),
-  eof: notBuilt('A rung {eof}'),
-})
+/** What a pipe takes whole or not at all: PIPE_BUF of Linux, in bytes. */
+const MAX_INPUT = 4096
+const onlyTrue = z.literal(true, 'must be true, or left out').optional()
+const ACTS = ['signal', 'cancel', 'input', 'eof'] as const
+
+const rung = z
+  .strictObject({
+    signal: signalName.optional(),
+    cancel: onlyTrue,
+    input: z
+      .string('must be a text')
+      .refine(
+        (text) => text !== '' && Buffer.byteLength(text) <= MAX_INPUT,
+        `must have between 1 and ${MAX_INPUT} bytes`,
+      )
+      .optional(),
+    eof: onlyTrue,
+    wait: duration,
+  })
+  .refine((given) => ACTS.filter((act) => given[act] !== undefined).length === 1, {
+    error: 'must have exactly one of `signal`, `cancel: true`, `input` and `eof: true`',
+  })
 
 /** A regular expression where there is only JSON. */
 const writtenRegExp = z
@@ -176,7 +191,7 @@ export const agentSpecSchema = z.strictObject({
     }),
   stop: z.array(rung).max(MAX_RUNGS).readonly().optional().meta({
     description:
-      'the stop ladder: rungs `{signal, wait}`. SIGCONT follows every signal; SIGKILL to the whole tree is always last',
+      'the stop ladder, in any order: `{signal, wait}` to the whole tree, SIGCONT after it; `{cancel: true, wait}`, `{input, wait}` and `{eof: true, wait}` ask the leader alone (the last two want `stdin: "open"`). SIGKILL to the whole tree is always last',
   }),
   killWait: positive
     .optional()
@@ -200,6 +215,10 @@ export const agentSpecSchema = z.strictObject({
   ttl: positive
     .optional()
     .meta({ description: 'over all lives of the agent; a note at 0.8 of it, at 1 the ladder' }),
+  memoryMax: size.optional().meta({
+    description:
+      'memory of the whole tree, in bytes or as text like `"2gb"`: above it the ladder, reason `memory`, which counts as a crash. Looked at every `vitals.every`; what processes share counts once',
+  }),
   task: plainText(MAX_TEXT).optional().meta({ description: 'a label: the task it works on' }),
   spawner: plainText(MAX_TEXT).optional().meta({ description: 'a label: who asked for it' }),
   labels: z

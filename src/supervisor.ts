@@ -6,13 +6,22 @@ import type { Entry } from '../machines/events.ts'
 import { intensityUnreachable } from '../machines/restart.ts'
 import type { supervisorMachine } from '../machines/supervisor.ts'
 import { Agent } from './agent.ts'
+import type { AgentHealth } from './agent-health.ts'
+import { checkUp } from './check-up.ts'
 import { realClock } from './clock.ts'
 import { endAgent, endSelected, restartAgent } from './ending.ts'
 import { follow, placeText } from './entries.ts'
 import { ReeveError } from './errors.ts'
 import { checkReport, parseReport } from './health/report.ts'
 import { leaveHome, openHome } from './home.ts'
-import type { KillOptions, KillResult, KillStalledOptions, KillStalledResult, StopOptions } from './kill.ts'
+import type {
+  CancelOptions,
+  KillOptions,
+  KillResult,
+  KillStalledOptions,
+  KillStalledResult,
+  StopOptions,
+} from './kill.ts'
 import { killStalled } from './kill-stalled.ts'
 import type { SupervisorEvents } from './listeners.ts'
 import {
@@ -189,6 +198,22 @@ export class Supervisor implements Reeve {
   }
 
   /**
+   * A check-up: CPU, memory and processes of the whole tree, seconds since the last heartbeat, and how it is. Of one,
+   * also when it has ended; of all that have not, from one pass over the machine's processes.
+   *
+   * @throws ReeveError `agent_not_found`, `invalid_spec`
+   */
+  health(idOrName: string): Promise<AgentHealth>
+  health(filter?: RecordFilter): Promise<AgentHealth[]>
+  async health(which: string | RecordFilter = {}): Promise<AgentHealth | AgentHealth[]> {
+    const runtime = this.#runtime
+    if (typeof which === 'string') return (await checkUp(runtime, [this.#found(which)]))[0] as AgentHealth
+    const narrow = parseStrictly(filterSchema, which, 'filter') as RecordFilter
+    const live = runtime.roster.live().filter((seat) => matches(runtime.recordOf(seat), narrow))
+    return checkUp(runtime, live)
+  }
+
+  /**
    * A sign of life from within this process, or a whole report: a bare word, or an object as in the report file.
    * Says whether it counted: not once the agent has ended.
    *
@@ -208,7 +233,7 @@ export class Supervisor implements Reeve {
   stop(options?: StopSupervisorOptions): Promise<StopSupervisorResult>
   /** Stops one agent, by id or name: see {@link Agent.stop}. */
   stop(idOrName: string, options?: StopOptions): Promise<KillResult>
-  /** Stops those of a task, or all, side by side. `agent_not_found` when a task has none. */
+  /** Stops those of a task, the one in a lane, or all, side by side. `agent_not_found` when a task or a lane has none. */
   stop(selection: Selection, options?: StopOptions): Promise<KillResult[]>
   stop(
     which: string | Selection | StopSupervisorOptions = {},
@@ -216,6 +241,16 @@ export class Supervisor implements Reeve {
   ): Promise<KillResult | KillResult[] | StopSupervisorResult> {
     if (typeof which === 'string') return endAgent(this.#runtime, this.#found(which), 'STOP', options)
     return isSelection(which) ? endSelected(this.#runtime, which, 'STOP', options) : this.#shutDown(which)
+  }
+
+  /** Lets it finish its present step, by id or name: see {@link Agent.cancel}. */
+  cancel(idOrName: string, options?: CancelOptions): Promise<KillResult>
+  /** Those of a task, the one in a lane, or all, side by side. `agent_not_found` when a task or a lane has none. */
+  cancel(selection: Selection, options?: CancelOptions): Promise<KillResult[]>
+  cancel(which: string | Selection, options: CancelOptions = {}): Promise<KillResult | KillResult[]> {
+    return typeof which === 'string'
+      ? endAgent(this.#runtime, this.#found(which), 'CANCEL', options)
+      : endSelected(this.#runtime, which, 'CANCEL', options)
   }
 
   /** SIGKILL to the whole tree at once, by id or name: see {@link Agent.kill}. */
@@ -337,4 +372,4 @@ export class Supervisor implements Reeve {
 }
 
 const isSelection = (which: Selection | StopSupervisorOptions): which is Selection =>
-  typeof which === 'object' && which !== null && ('task' in which || 'all' in which)
+  typeof which === 'object' && which !== null && ('task' in which || 'lane' in which || 'all' in which)

@@ -194,9 +194,6 @@ t.test('what is designed and not built yet is refused, and says so', async (t) =
     ['budget', { turns: 3 }],
     ['adoptFor', '1h'],
     ['ready', { exec: ['true'] }],
-    ['stop', [{ cancel: true, wait: '1s' }]],
-    ['stop', [{ input: 'q', wait: '1s' }]],
-    ['stop', [{ eof: true, wait: '1s' }]],
     ['cleanup', [{ command: ['rm'] }]],
     ['onSupervisorDeath', 'adopt'],
   ] as const) {

@@ -2,6 +2,7 @@
 import t from 'tap'
 import type { z } from 'zod'
 import type { Entry } from '../machines/events.ts'
+import type { AgentHealth } from '../src/agent-health.ts'
 import { ReeveError } from '../src/errors.ts'
 import type { Agent, Supervisor } from '../src/index.ts'
 import type { KillResult, KillStalledResult } from '../src/kill.ts'
@@ -11,6 +12,7 @@ import type {
   entrySchema,
   errorSchema,
   evidenceSchema,
+  healthSchema,
   killResultSchema,
   killStalledResultSchema,
   recordSchema,
@@ -37,6 +39,8 @@ const held: true[] = [
   true satisfies Fits<Entry, z.infer<typeof entrySchema>>,
   true satisfies Keys<z.infer<typeof evidenceSchema>, Evidence>,
   true satisfies Fits<Evidence, z.infer<typeof evidenceSchema>>,
+  true satisfies Keys<z.infer<typeof healthSchema>, AgentHealth>,
+  true satisfies Fits<AgentHealth, z.infer<typeof healthSchema>>,
   true satisfies Keys<z.infer<typeof killResultSchema>, KillResult>,
   true satisfies Fits<KillResult, z.infer<typeof killResultSchema>>,
   true satisfies Keys<z.infer<typeof killStalledResultSchema>, KillStalledResult>,
@@ -47,7 +51,7 @@ const held: true[] = [
   true satisfies Fits<Agent, AgentHandle>,
 ]
 
-t.equal(held.length, 13)
+t.equal(held.length, 15)
 
 t.test('keys are in snake_case, and what is someone else’s stays as it is', async (t) => {
   const record = {

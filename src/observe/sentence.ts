@@ -24,8 +24,19 @@ function evidenceText(seen: Evidence): (string | undefined)[] {
   ]
 }
 
+const ASKED = {
+  control: 'asked through its control file',
+  stdin: 'asked through its stdin',
+  signal: 'asked by SIGINT',
+} as const
+
 function rungText({ evidence = {} }: Entry): (string | undefined)[] {
-  const { signalled = [], waitMs } = evidence
+  const { signalled = [], waitMs, asked, through, refused } = evidence
+  if (asked !== undefined)
+    return [
+      through === undefined ? `could not be asked: ${refused}` : ASKED[through],
+      waitMs === undefined ? undefined : `${span(waitMs)} to end by itself`,
+    ]
   const pids = signalled.map(({ pid, where }) =>
     where === 'own_session' ? `${pid} (own session)` : `${pid}`,
   )

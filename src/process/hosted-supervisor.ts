@@ -87,10 +87,14 @@ export class HostedSupervisor {
         return lives.withdraw(request.life)
       case 'signal':
         return lives.signal(request.life, request.signal)
+      case 'ask':
+        return lives.ask(request.life, request.rung, request.reason)
       case 'sweep':
         return lives.sweep(request.life, request.options)
       case 'usage':
         return void this.#usage(request.id, lives.usage(request.lives))
+      case 'vitals':
+        return void this.#vitals(request.id, lives.vitals(request.lives, request.options))
       case 'release':
         return lives.release(request.life)
       case 'watch':
@@ -112,6 +116,15 @@ export class HostedSupervisor {
     } catch (error) {
       this.#warn(`The use of CPU could not be read: ${messageOf(error)}`)
       this.#send({ type: 'usage', id, usage: [] })
+    }
+  }
+
+  async #vitals(id: number, asked: ReturnType<Lives['vitals']>): Promise<void> {
+    try {
+      this.#send({ type: 'vitals', id, vitals: await asked })
+    } catch (error) {
+      this.#warn(`Vitals could not be read: ${messageOf(error)}`)
+      this.#send({ type: 'vitals', id, vitals: [] })
     }
   }
 

@@ -22,6 +22,8 @@ export interface ProcessStat {
   readonly cstime: number
   readonly threads: number
   readonly startTime: number
+  /** Resident memory, in pages; shared ones count in each process that has them. */
+  readonly rssPages: number
 }
 
 const PF_KTHREAD = 0x00200000
@@ -47,6 +49,7 @@ export function parseStat(line: string): ProcessStat {
     cstime: field(17),
     threads: field(20),
     startTime: field(22),
+    rssPages: Math.max(0, field(24)),
   }
 }
 

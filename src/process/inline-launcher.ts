@@ -2,7 +2,8 @@
  * The launcher in the supervisor's own process: no start-up, no helper. It forks where it runs, and when this process
  * dies, nobody is left to end its agents.
  */
-import type { LifeAddress, ProcessIdentity } from '../../machines/events.ts'
+import type { AskingRung } from '../../machines/escalation.ts'
+import type { LifeAddress, ProcessIdentity, Reason } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
 import { within } from './deadline.ts'
 import { held } from './held.ts'
@@ -14,6 +15,8 @@ import type {
   LifeTerms,
   SweepOptions,
   TreeUsage,
+  TreeVitals,
+  VitalsOptions,
 } from './launcher.ts'
 import { Lives } from './lives.ts'
 import { deferred } from './outbox.ts'
@@ -58,12 +61,20 @@ export class InlineLauncher implements Launcher {
     this.#lives.signal(life, signal)
   }
 
+  ask(life: LifeAddress, rung: AskingRung, reason: Reason): void {
+    this.#lives.ask(life, rung, reason)
+  }
+
   sweep(life: LifeAddress, options: SweepOptions): void {
     this.#lives.sweep(life, options)
   }
 
   usage(lives: readonly LifeAddress[]): Promise<readonly TreeUsage[]> {
     return this.#lives.usage(lives)
+  }
+
+  vitals(lives: readonly LifeAddress[], options: VitalsOptions): Promise<readonly TreeVitals[]> {
+    return this.#lives.vitals(lives, options)
   }
 
   release(life: LifeAddress): void {

@@ -23,7 +23,7 @@ export class InputPipe {
   #waiting = 0
   #movedAtMs: number
   #timer: unknown
-  #closed = false
+  #closed: string | undefined
 
   /** Opens the FIFO that the launcher made. Never blocks: it is opened for reading too, and non-blocking. */
   constructor(path: string, agentId: string, clock: Clock) {
@@ -45,7 +45,7 @@ export class InputPipe {
    */
   write(text: string): Promise<void> {
     const bytes = Buffer.from(text)
-    if (this.#closed) return Promise.reject(this.#refusal('it has ended'))
+    if (this.#closed !== undefined) return Promise.reject(this.#refusal(this.#closed))
     if (this.#waiting + bytes.length > QUEUE_BOUND)
       return Promise.reject(
         this.#refusal(`${this.#waiting} bytes wait to be read already (at most ${QUEUE_BOUND})`),
@@ -58,11 +58,21 @@ export class InputPipe {
     })
   }
 
-  close(): void {
-    if (this.#closed) return
-    this.#closed = true
+  /** Settles when nothing waits any more: all of it was taken, or refused. Another write is after it. */
+  async drained(): Promise<void> {
+    try {
+      await this.write('')
+    } catch {
+      // Given up, or closed: nothing waits, and who had sent it was told.
+    }
+  }
+
+  /** Lets go of it; what comes afterwards is refused for this reason. */
+  close(why = 'it has ended'): void {
+    if (this.#closed !== undefined) return
+    this.#closed = why
     this.#clock.clearTimeout(this.#timer)
-    this.#giveUp('it has ended')
+    this.#giveUp(why)
     fs.closeSync(this.#fd)
   }
 

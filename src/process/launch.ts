@@ -10,6 +10,7 @@ import { closeSync, constants, openSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { ErrorInfo, ProcessIdentity } from '../../machines/events.ts'
 import { errnoOf, messageOf } from '../errors.ts'
+import { removeControl } from './control-file.ts'
 import { closeFifo, type Fifo, makeFifo, openFifo, openReader, removeFifo } from './fifo.ts'
 import { identify } from './identity.ts'
 import { cwdFailure, type Execution, explain, failed } from './launch-errors.ts'
@@ -44,10 +45,11 @@ export function environmentFor(base: Environment, order: LaunchOrder): Environme
 export async function prepare(order: LaunchOrder): Promise<ErrorInfo | undefined> {
   const wrong = await cwdFailure(order.cwd)
   if (wrong !== undefined) return wrong
-  const { reportFile, fifo } = order
+  const { reportFile, fifo, control } = order
   return (
     (reportFile === null ? undefined : await made('report file', reportFile, makeEmpty)) ??
-    (fifo === null ? undefined : await made('FIFO for stdin', fifo, makeFifo))
+    (fifo === null ? undefined : await made('FIFO for stdin', fifo, makeFifo)) ??
+    (control === null ? undefined : await made('place for a control file', control, makeRoom))
   )
 }
 
@@ -69,6 +71,9 @@ async function made(
   }
   return undefined
 }
+
+/** What an earlier life was asked is not asked of this one. */
+const makeRoom = async (path: string): Promise<void> => removeControl(path)
 
 async function makeEmpty(path: string): Promise<void> {
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants

@@ -3,7 +3,8 @@
  * its lives: it watches by identity what it did not fork, and everything that was asked and not answered is asked
  * again.
  */
-import type { LifeAddress, ProcessIdentity } from '../../machines/events.ts'
+import type { AskingRung } from '../../machines/escalation.ts'
+import type { LifeAddress, ProcessIdentity, Reason } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
 import { messageOf } from '../errors.ts'
 import { Connection } from './connection.ts'
@@ -20,12 +21,16 @@ import type {
   LifeTerms,
   SweepOptions,
   TreeUsage,
+  TreeVitals,
+  VitalsOptions,
 } from './launcher.ts'
 import { Ledger } from './ledger.ts'
 import { deferred } from './outbox.ts'
 import { addressOf, lineOf, MAX_LINE, type Reply, type Request, termsOf } from './protocol.ts'
+import { Questions } from './questions.ts'
 
 const USAGE_WITHIN_MS = 5_000
+const VITALS_WITHIN_MS = 5_000
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 2_000
 
@@ -40,6 +45,7 @@ export class LauncherClient implements Launcher {
   readonly #clock: Clock
   readonly #events: LauncherEvents
   readonly #ledger = new Ledger()
+  readonly #questions: Questions
   readonly #usages = new Map<number, PendingUsage>()
   #connection: Connection | undefined
   #generation = 0
@@ -57,6 +63,7 @@ export class LauncherClient implements Launcher {
   private constructor(options: LauncherOptions) {
     this.#options = options
     this.#clock = options.clock
+    this.#questions = new Questions(options.clock)
     this.#events = deferred(options.events)
     this.#over = new Promise((resolve) => {
       this.#done = resolve
@@ -103,6 +110,11 @@ export class LauncherClient implements Launcher {
     this.#send({ type: 'signal', life: addressOf(life), signal })
   }
 
+  ask(life: LifeAddress, rung: AskingRung, reason: Reason): void {
+    this.#ledger.ask(life, { rung, reason })
+    this.#send({ type: 'ask', life: addressOf(life), rung, reason })
+  }
+
   sweep(life: LifeAddress, options: SweepOptions): void {
     this.#ledger.sweep(life, options)
     this.#send({ type: 'sweep', life: addressOf(life), options })
@@ -119,6 +131,18 @@ export class LauncherClient implements Launcher {
     this.#usages.delete(id)
     if (usage !== LATE) return usage
     this.#events.warning(`The launcher did not tell the use of CPU within ${USAGE_WITHIN_MS / 1000} s.`)
+    return []
+  }
+
+  async vitals(lives: readonly LifeAddress[], options: VitalsOptions): Promise<readonly TreeVitals[]> {
+    if (this.#abandoned) return []
+    const vitals = await this.#questions.ask<readonly TreeVitals[]>(
+      (id) => ({ type: 'vitals', id, lives: lives.map(addressOf), options }),
+      (request) => this.#send(request),
+      VITALS_WITHIN_MS,
+    )
+    if (vitals !== LATE) return vitals
+    this.#events.warning(`The launcher did not tell vitals within ${VITALS_WITHIN_MS / 1000} s.`)
     return []
   }
 
@@ -170,6 +194,7 @@ export class LauncherClient implements Launcher {
     void connection.closed.then(() => this.#closed(connection))
     for (const request of this.#ledger.handover()) connection.send(request)
     for (const id of this.#usages.keys()) this.#askUsage(id)
+    for (const question of this.#questions.open()) connection.send(question)
     if (this.#closing) connection.send({ type: 'bye' })
   }
 
@@ -181,6 +206,8 @@ export class LauncherClient implements Launcher {
       case 'usage':
         this.#usages.get(reply.id)?.resolve(reply.usage)
         return
+      case 'vitals':
+        return this.#questions.answered(reply.id, reply.vitals)
       case 'warning':
         return this.#events.warning(reply.message)
       case 'left':

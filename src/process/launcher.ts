@@ -5,8 +5,15 @@
  * Two implementations: a process of its own (`launcher-client.ts` here, `launcher-host.ts` there) and the same code
  * in this process (`inline`). Requests return at once; what becomes of them arrives as answers.
  */
-import type { Rung } from '../../machines/escalation.ts'
-import type { ErrorInfo, Exit, LifeAddress, LifeAnswer, ProcessIdentity } from '../../machines/events.ts'
+import type { AskingRung, Rung } from '../../machines/escalation.ts'
+import type {
+  ErrorInfo,
+  Exit,
+  LifeAddress,
+  LifeAnswer,
+  ProcessIdentity,
+  Reason,
+} from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
 import type { LogLimits } from './log-rotation.ts'
 
@@ -25,6 +32,11 @@ export interface LaunchOrder extends LifeAddress {
   readonly reportFile: string | null
   /** The FIFO to make (0600) and to give it as stdin; `null`: `/dev/null`. */
   readonly fifo: string | null
+  /**
+   * Where an agent that takes requests makes a file, to which they are appended: `REEVE_CONTROL`. One that is left there
+   * by an earlier life is removed. `null`: none.
+   */
+  readonly control: string | null
   /** The ladder that the launcher walks alone when its supervisor is gone. */
   readonly rungs: readonly Rung[]
   readonly killWaitMs: number
@@ -83,7 +95,7 @@ export interface KeptLife {
 /** What a launcher tells, in the order in which it happened. */
 export type LauncherAnswer = Extract<
   LifeAnswer,
-  { type: 'SPAWNED' | 'SPAWN_FAILED' | 'EXITED' | 'SIGNALLED' | 'SWEPT' }
+  { type: 'SPAWNED' | 'SPAWN_FAILED' | 'EXITED' | 'SIGNALLED' | 'ASKED' | 'SWEPT' }
 >
 
 export interface SweepOptions {
@@ -98,6 +110,21 @@ export interface TreeUsage extends LifeAddress {
   /** User and system CPU time of its live processes and of the children they have waited for, in milliseconds. */
   readonly cpuMs: number
   readonly processes: number
+}
+
+/** What a tree uses, from one pass over all processes of the machine. */
+export interface TreeVitals extends TreeUsage {
+  /** Resident memory of its live processes; what they share counts in each of them. */
+  readonly memoryBytes: number
+  /** The same, what is shared counted once. Where it was asked for, and could be read of every process. */
+  readonly exactBytes?: number
+  /** Since its leader was started, in milliseconds. */
+  readonly ageMs: number
+}
+
+export interface VitalsOptions {
+  /** Tells `exactBytes` too: milliseconds for each large process. */
+  readonly exact: boolean
 }
 
 export interface Launcher {
@@ -128,10 +155,17 @@ export interface Launcher {
   withdraw(life: LifeAddress): void
   /** Signals the whole tree, SIGCONT after it. Answers `SIGNALLED` with whom it reached. */
   signal(life: LifeAddress, signal: NodeJS.Signals): void
+  /**
+   * Asks the leader alone, as this rung says. `cancel` goes to its control file; to an agent that made none, as SIGINT.
+   * Answers `ASKED` with the way that it took, or why there was none.
+   */
+  ask(life: LifeAddress, rung: AskingRung, reason: Reason): void
   /** Ends what is left of the tree once its leader is gone or never came, and verifies it. Answers `SWEPT`. */
   sweep(life: LifeAddress, options: SweepOptions): void
   /** One look at the trees of these lives; those unknown are left out. */
   usage(lives: readonly LifeAddress[]): Promise<readonly TreeUsage[]>
+  /** What the trees of these lives use, from one pass for all of them. Those unknown, or gone, are left out. */
+  vitals(lives: readonly LifeAddress[], options: VitalsOptions): Promise<readonly TreeVitals[]>
   /** The life is over and told: nothing is asked of it any more. */
   release(life: LifeAddress): void
   /** Lets go: resolves when the launcher has left, or after `timeoutMs`. What still lives is ended, whatever its terms. */

@@ -2,9 +2,15 @@
  * What a supervisor knows of the lives that its launcher keeps: enough to hand them to a new one when that launcher
  * dies, and to see that nothing is answered twice.
  */
-import { type LifeAddress, lifeKey, type ProcessIdentity } from '../../machines/events.ts'
+import { type AskingRung, askedBy } from '../../machines/escalation.ts'
+import { type LifeAddress, lifeKey, type ProcessIdentity, type Reason } from '../../machines/events.ts'
 import type { LauncherAnswer, LaunchOrder, LifeTerms, SweepOptions } from './launcher.ts'
 import { addressOf, type Request, termsOf } from './protocol.ts'
+
+interface Question {
+  readonly rung: AskingRung
+  readonly reason: Reason
+}
 
 interface Entry {
   readonly terms: LifeTerms
@@ -16,6 +22,7 @@ interface Entry {
   process: ProcessIdentity | undefined
   /** Signals not yet answered, in their order. */
   readonly signals: NodeJS.Signals[]
+  readonly questions: Question[]
   sweep: SweepOptions | undefined
   released: boolean
 }
@@ -46,6 +53,10 @@ export class Ledger {
 
   signal(life: LifeAddress, signal: NodeJS.Signals): void {
     this.#get(life)?.signals.push(signal)
+  }
+
+  ask(life: LifeAddress, question: Question): void {
+    this.#get(life)?.questions.push(question)
   }
 
   sweep(life: LifeAddress, options: SweepOptions): void {
@@ -86,6 +97,11 @@ export class Ledger {
         if (at !== -1) entry.signals.splice(at, 1)
         return at !== -1
       }
+      case 'ASKED': {
+        const at = entry.questions.findIndex(({ rung }) => askedBy(rung) === answer.asked)
+        if (at !== -1) entry.questions.splice(at, 1)
+        return at !== -1
+      }
       case 'SWEPT':
         entry.sweep = undefined
         return true
@@ -106,6 +122,7 @@ export class Ledger {
       } else if (process !== undefined) {
         yield { type: entry.phase === 'live' ? 'watch' : 'inherit', terms, process }
       }
+      for (const question of entry.questions) yield { type: 'ask', life, ...question }
       for (const signal of entry.signals) yield { type: 'signal', life, signal }
       if (entry.sweep !== undefined) yield { type: 'sweep', life, options: entry.sweep }
     }
@@ -116,7 +133,14 @@ export class Ledger {
   }
 
   #add(terms: LifeTerms, of: Pick<Entry, 'phase' | 'asked'> & Partial<Entry>): void {
-    const blank = { order: undefined, process: undefined, signals: [], sweep: undefined, released: false }
+    const blank = {
+      order: undefined,
+      process: undefined,
+      signals: [],
+      questions: [],
+      sweep: undefined,
+      released: false,
+    }
     // A life that is known already keeps its entry: the launcher refuses the second, and says so.
     const key = lifeKey(terms)
     if (!this.#entries.has(key)) this.#entries.set(key, { ...blank, ...of, terms: termsOf(terms) })

@@ -1,7 +1,8 @@
 /** What the launcher knows of one life, from its order to its release. */
-import { type Ladder, startLadder } from '../../machines/escalation.ts'
+import { type Asked, askedBy, asks, type Ladder, type Rung, startLadder } from '../../machines/escalation.ts'
 import type { Exit, LifeAddress, ProcessIdentity } from '../../machines/events.ts'
 import { errnoOf } from '../errors.ts'
+import { tryRemoveControl } from './control-file.ts'
 import { closeFifo, type Fifo, reopenFifo } from './fifo.ts'
 import type { LifeTerms } from './launcher.ts'
 import type { Hunt } from './marker-pass.ts'
@@ -75,9 +76,20 @@ export class Life {
     this.tree.leaderGone = true
     // A child of ours held its pid until it was waited for, which was just now.
     if (exit !== undefined && !this.watched) this.seenAlive()
+    this.closeInput()
+    if (this.terms.control !== null) tryRemoveControl(this.terms.control)
+    this.#settle()
+  }
+
+  /** Our hold on its stdin, when it has an open one. */
+  get input(): number | undefined {
+    return this.#fifo?.held
+  }
+
+  /** It reads the end of its stdin, once nobody else holds it. */
+  closeInput(): void {
     if (this.#fifo !== undefined) closeFifo(this.#fifo)
     this.#fifo = undefined
-    this.#settle()
   }
 
   /** What to look for when its tree is searched. */
@@ -88,9 +100,10 @@ export class Life {
     return { marker, notBefore: startTime, session: { id: pid, until: this.#heldUntil } }
   }
 
-  /** Counts a signal that the supervisor sent as the rung that it is. */
-  countRung(signal: NodeJS.Signals, nowMs: number): void {
-    if (this.terms.rungs[this.#rungsTaken]?.signal !== signal) return
+  /** Counts what the supervisor had done as the rung that it is. */
+  countRung(did: NodeJS.Signals | Asked, nowMs: number): void {
+    const next = this.terms.rungs[this.#rungsTaken]
+    if (next === undefined || wordOf(next) !== did) return
     this.#rungsTaken++
     this.#takenAtMs = nowMs
   }
@@ -104,3 +117,5 @@ export class Life {
     return { rungs, at, taken: this.#rungsTaken, deadlineMs: this.#takenAtMs + rung.waitMs }
   }
 }
+
+const wordOf = (rung: Rung): NodeJS.Signals | Asked => (asks(rung) ? askedBy(rung) : rung.signal)

@@ -3,24 +3,35 @@
  * is left to ask, walks every ladder by itself. The same code in the launcher's process and inline.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { type AskingRung, askedBy } from '../../machines/escalation.ts'
 import {
   type ErrorInfo,
   type Exit,
   type LifeAddress,
   lifeKey,
   type ProcessIdentity,
+  type Reason,
 } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
 import { errnoOf, messageOf } from '../errors.ts'
 import { type Environment, fork, prepare, scrubbed, unprepare } from './launch.ts'
 import { failed } from './launch-errors.ts'
-import type { LauncherEvents, LaunchOrder, LifeTerms, SweepOptions, TreeUsage } from './launcher.ts'
+import type {
+  LauncherEvents,
+  LaunchOrder,
+  LifeTerms,
+  SweepOptions,
+  TreeUsage,
+  TreeVitals,
+  VitalsOptions,
+} from './launcher.ts'
 import { Life } from './life.ts'
 import { LogKeeper } from './log-keeper.ts'
 import { addressOf } from './protocol.ts'
 import { Reaper } from './reaper.ts'
 import type { Spared } from './spared.ts'
 import { cpuMsOf } from './tree.ts'
+import { vitalsOf } from './vitals.ts'
 import { Watch } from './watch.ts'
 
 export interface LivesOptions {
@@ -100,6 +111,16 @@ export class Lives {
     this.#events.answer({ type: 'SIGNALLED', ...addressOf(address), signal, signalled })
   }
 
+  ask(address: LifeAddress, rung: AskingRung, reason: Reason): void {
+    const life = this.#get(address)
+    life?.countRung(askedBy(rung), this.#clock.now())
+    const answer =
+      life === undefined
+        ? { asked: askedBy(rung), refused: 'it has ended' }
+        : this.#reaper.ask(life, rung, reason)
+    this.#events.answer({ type: 'ASKED', ...addressOf(address), ...answer })
+  }
+
   sweep(address: LifeAddress, options: SweepOptions): void {
     const life = this.#get(address)
     if (life === undefined) {
@@ -123,6 +144,14 @@ export class Lives {
       if (life?.leader !== undefined) usage.push(...this.#usageOf(life))
     }
     return usage
+  }
+
+  vitals(addresses: readonly LifeAddress[], { exact }: VitalsOptions): Promise<TreeVitals[]> {
+    const lives = addresses.flatMap((each) => this.#get(each) ?? [])
+    return vitalsOf(
+      lives.filter(({ leader }) => leader !== undefined),
+      exact,
+    )
   }
 
   release(address: LifeAddress): void {
@@ -212,10 +241,9 @@ export class Lives {
 
   async #end(life: Life): Promise<readonly number[]> {
     this.withdraw(life.address)
-    const byItself = life.phase === 'over'
-    if (life.phase === 'live') await this.#reaper.walk(life)
+    const signalled = life.phase === 'live' && (await this.#reaper.walk(life))
     const { escaped } = await this.#reaper.sweep(life, {
-      gentle: byItself,
+      gentle: !signalled,
       killWaitMs: life.terms.killWaitMs,
     }).done
     return escaped

@@ -6,6 +6,7 @@
  * never be taken for a death.
  */
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs'
+import { endianness } from 'node:os'
 import { errnoOf } from '../errors.ts'
 
 /** The kernel's clock ticks a second in `/proc` (USER_HZ: 100 on every architecture that Node runs on). */
@@ -47,9 +48,19 @@ function readBytes(path: string): Buffer | undefined {
   }
 }
 
-/** The line of `/proc/<pid>/stat`. */
-export const statLine = (pid: number): string | undefined =>
-  readBytes(`/proc/${pid}/stat`)?.toString('latin1')
+/** The line of `/proc/<pid>/stat`, which the kernel gives whole in one read. */
+export function statLine(pid: number): string | undefined {
+  let fd: number | undefined
+  try {
+    fd = openSync(`/proc/${pid}/stat`, 'r')
+    return scratch.toString('latin1', 0, readSync(fd, scratch, 0, scratch.length, null))
+  } catch (error) {
+    if (isGone(error)) return undefined
+    throw error
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
 
 /**
  * The environment that a process was started with, in a buffer that the next read overwrites. Empty for kernel
@@ -100,6 +111,44 @@ export const allPids = (): number[] => readdirSync('/proc').map(Number).filter(N
 export function ticksNow(): number {
   const seconds = readBytes('/proc/uptime')?.toString('latin1') ?? ''
   return Math.floor(Number.parseFloat(seconds) * TICKS_PER_SECOND)
+}
+
+/**
+ * The memory of a process in bytes, its share of what it shares counted as a share (`Pss` of proc_pid_smaps(5)).
+ * `undefined`: gone, or not for us to read.
+ */
+export function proportionalBytes(pid: number): number | undefined {
+  try {
+    const rollup = readBytes(`/proc/${pid}/smaps_rollup`)?.toString('latin1')
+    const kilobytes = rollup === undefined ? undefined : /^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1]
+    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
+  } catch (error) {
+    if (isDenied(error)) return undefined
+    throw error
+  }
+}
+
+const AT_PAGESZ = 6
+const NARROW = ['arm', 'ia32', 'mips', 'mipsel', 'ppc', 's390']
+let page: number | undefined
+
+/** The size of a page of memory: 4 KiB nearly everywhere, 16 or 64 on some ARM machines. From the auxiliary vector. */
+export function pageBytes(): number {
+  page ??= readPageBytes()
+  return page
+}
+
+function readPageBytes(): number {
+  const vector = readFileSync('/proc/self/auxv')
+  const width = NARROW.includes(process.arch) ? 4 : 8
+  const little = endianness() === 'LE'
+  const word = (at: number): number => {
+    if (width === 4) return little ? vector.readUInt32LE(at) : vector.readUInt32BE(at)
+    return Number(little ? vector.readBigUInt64LE(at) : vector.readBigUInt64BE(at))
+  }
+  for (let at = 0; at + 2 * width <= vector.length; at += 2 * width)
+    if (word(at) === AT_PAGESZ) return word(at + width)
+  return 4096
 }
 
 let boot: string | undefined

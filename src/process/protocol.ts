@@ -2,8 +2,17 @@
  * What supervisor and launcher say to each other: one JSON object a line, over a Unix socket in the home. The
  * supervisor greets with `hello`; anything else, another protocol, or another id is refused.
  */
-import type { LifeAddress, ProcessIdentity } from '../../machines/events.ts'
-import type { LauncherAnswer, LaunchOrder, LifeTerms, SweepOptions, TreeUsage } from './launcher.ts'
+import type { AskingRung } from '../../machines/escalation.ts'
+import type { LifeAddress, ProcessIdentity, Reason } from '../../machines/events.ts'
+import type {
+  LauncherAnswer,
+  LaunchOrder,
+  LifeTerms,
+  SweepOptions,
+  TreeUsage,
+  TreeVitals,
+  VitalsOptions,
+} from './launcher.ts'
 
 /** Raised with every change that an older launcher would misread. */
 export const PROTOCOL = 2
@@ -22,8 +31,15 @@ export type Request =
   | { readonly type: 'launch'; readonly order: LaunchOrder }
   | { readonly type: 'withdraw'; readonly life: LifeAddress }
   | { readonly type: 'signal'; readonly life: LifeAddress; readonly signal: NodeJS.Signals }
+  | { readonly type: 'ask'; readonly life: LifeAddress; readonly rung: AskingRung; readonly reason: Reason }
   | { readonly type: 'sweep'; readonly life: LifeAddress; readonly options: SweepOptions }
   | { readonly type: 'usage'; readonly id: number; readonly lives: readonly LifeAddress[] }
+  | {
+      readonly type: 'vitals'
+      readonly id: number
+      readonly lives: readonly LifeAddress[]
+      readonly options: VitalsOptions
+    }
   | { readonly type: 'release'; readonly life: LifeAddress }
   /** A life of a launcher that died, or of a run before. */
   | { readonly type: 'watch'; readonly terms: LifeTerms; readonly process: ProcessIdentity }
@@ -40,6 +56,7 @@ export type Reply =
   | { readonly type: 'refused'; readonly message: string }
   | { readonly type: 'answer'; readonly answer: LauncherAnswer }
   | { readonly type: 'usage'; readonly id: number; readonly usage: readonly TreeUsage[] }
+  | { readonly type: 'vitals'; readonly id: number; readonly vitals: readonly TreeVitals[] }
   | { readonly type: 'warning'; readonly message: string }
   /** The last word after `bye`: nothing is left, but what is named here. */
   | { readonly type: 'left'; readonly escaped: readonly number[] }
@@ -62,6 +79,7 @@ export function termsOf(order: LifeTerms): LifeTerms {
     logLimits: order.logLimits,
     reportFile: order.reportFile,
     fifo: order.fifo,
+    control: order.control,
     rungs: order.rungs,
     killWaitMs: order.killWaitMs,
     detachOk: order.detachOk,

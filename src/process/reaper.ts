@@ -1,8 +1,20 @@
 /** Ends trees: by a signal, by a sweep of what is left, or by walking a whole ladder. */
-import { climb, currentRung, isDue, remainingMs, take } from '../../machines/escalation.ts'
-import type { SignalledProcess } from '../../machines/events.ts'
+import {
+  type AskingRung,
+  askedBy,
+  asks,
+  climb,
+  currentRung,
+  hasSignalled,
+  isDue,
+  type Rung,
+  remainingMs,
+  take,
+} from '../../machines/escalation.ts'
+import type { Reason, SignalledProcess } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
 import { messageOf } from '../errors.ts'
+import { type AskedAnswer, ask } from './asking.ts'
 import { within } from './deadline.ts'
 import type { ProcessStat } from './identity.ts'
 import type { LauncherEvents, SweepOptions } from './launcher.ts'
@@ -19,6 +31,9 @@ export interface ReaperOptions {
   readonly watch: Watch
   readonly warning: LauncherEvents['warning']
 }
+
+/** Why a ladder is walked that no supervisor asked for. */
+const NOBODY_LEFT: Reason = { kind: 'shutdown', by: 'launcher', message: 'its supervisor is gone' }
 
 /** How often a tree is walked again after SIGKILL, for what it forked in between. */
 const MAX_KILL_ROUNDS = 5
@@ -77,6 +92,17 @@ export class Reaper {
     return [...reached]
   }
 
+  /** Asks the leader alone, as this rung says, and tells by which way. */
+  ask(life: Life, rung: AskingRung, reason: Reason): AskedAnswer {
+    if (life.watched) this.#watch.hurry()
+    try {
+      return ask(life, rung, { reason, spared: this.#spared, clock: this.#clock })
+    } catch (error) {
+      // Out of descriptors, most likely. The next rung tries again.
+      return { asked: askedBy(rung), refused: messageOf(error) }
+    }
+  }
+
   /** Ends what is left of a tree. While one is under way, another only hastens it. */
   sweep(life: Life, options: SweepOptions): Sweep {
     if (life.sweep !== undefined) {
@@ -107,19 +133,26 @@ export class Reaper {
     return { alive, fleeing: alive.length === 0 && carriers.length > 0 }
   }
 
-  /** Walks the ladder of a life until its leader is gone; its tree is for a sweep. */
-  async walk(life: Life): Promise<void> {
+  /** Walks the ladder of a life until its leader is gone; its tree is for a sweep. Says whether that was signalled. */
+  async walk(life: Life): Promise<boolean> {
     let ladder = life.ladder(this.#clock.now())
     for (let rung = currentRung(ladder); rung !== undefined; rung = currentRung(ladder)) {
       if (isDue(ladder)) {
-        this.signal(life, rung.signal)
+        this.#take(life, rung)
         ladder = take(ladder)
       }
       await within(this.#clock, life.over, remainingMs(ladder, this.#clock.now()))
-      if (life.phase === 'over') return
+      if (life.phase === 'over') return hasSignalled(ladder)
       ladder = climb(ladder, this.#clock.now())
     }
     this.signal(life, 'SIGKILL')
     await within(this.#clock, life.over, life.terms.killWaitMs)
+    return true
+  }
+
+  #take(life: Life, rung: Rung): void {
+    if (!asks(rung)) return void this.signal(life, rung.signal)
+    const { refused } = this.ask(life, rung, NOBODY_LEFT)
+    if (refused !== undefined) this.#warning(`${life.address.agentId} could not be asked to end: ${refused}`)
   }
 }

@@ -1,5 +1,6 @@
 /** The tree of one life, walked downwards from what is known of it. */
 import type { ProcessIdentity } from '../../machines/events.ts'
+import type { Census } from './census.ts'
 import { isDead, liveStat, type ProcessStat, readStat } from './identity.ts'
 import { bootId, childrenOf, MS_PER_TICK } from './proc.ts'
 import type { Spared } from './spared.ts'
@@ -50,6 +51,40 @@ export class Tree {
   /** Those that live of what is known, and all their descendants, which are known from now on. */
   collect(): ProcessStat[] {
     return this.descend(this.#alive())
+  }
+
+  /**
+   * As `collect`, from one pass over the whole machine, and what is left in the leader's session as well. A process that
+   * is new here counts only when whoever it was found by is still there: a pid that changed hands tells nothing.
+   */
+  collectFrom(census: Census): ProcessStat[] {
+    const found = this.#aliveIn(census)
+    const seen = new Set(found.map((stat) => stat.pid))
+    const take = (stat: ProcessStat, by: ProcessStat): void => {
+      if (seen.has(stat.pid) || stat.startTime < by.startTime || !this.takes(stat)) return
+      seen.add(stat.pid)
+      if (this.#known.get(stat.pid) === stat.startTime || census.isStill(by)) found.push(stat)
+    }
+    const [first] = found
+    if (first !== undefined && this.#isLeader(first))
+      for (const stat of census.inSession(first.pid)) take(stat, first)
+    for (const parent of found) for (const stat of census.childrenOf(parent.pid)) take(stat, parent)
+    this.remember(found)
+    return found
+  }
+
+  /** Those of what is known that the pass has seen. None is forgotten: it may be younger than the pass. */
+  #aliveIn(census: Census): ProcessStat[] {
+    const known = [...this.#known].map(([pid, startTime]) => ({ pid, startTime }))
+    const leader = this.leader === undefined || this.leaderGone ? [] : [this.leader]
+    return [...leader, ...known].flatMap(({ pid, startTime }) => {
+      const stat = census.get(pid)
+      return stat?.startTime === startTime ? [stat] : []
+    })
+  }
+
+  #isLeader({ pid, startTime }: ProcessStat): boolean {
+    return pid === this.leader?.pid && startTime === this.leader.startTime
   }
 
   /** These and all their descendants, which are known from now on. */

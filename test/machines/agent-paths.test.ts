@@ -90,7 +90,9 @@ const EVENTS: LifeEvent[] = [
   { type: 'SWEPT', ...life, swept: [9], escaped: [] },
   { type: 'CLEANED', ...life },
   { type: 'NOTE', ...life, event: 'usage' },
+  { type: 'ASKED', ...life, asked: 'cancel', through: 'control' },
   { type: 'STOP', ...life, reason: user },
+  { type: 'STOP', ...life, reason: { kind: 'cancelled', by: 'test' }, cancelMs: 3_000 },
   { type: 'KILL', ...life, reason: user },
 ]
 
@@ -103,7 +105,7 @@ const delaysOf = (state: State): AnyEventObject[] =>
 /** What tells two states apart: where it stands, and what its guards look at. */
 const serializeState = (state: State): string => {
   const { ladder, forced, reason, exit, error: failed, activity, process: known, state: told } = state.context
-  const rung = `${ladder.at}/${ladder.taken}`
+  const rung = `${ladder.at}/${ladder.taken} of ${ladder.rungs.map((each) => Object.keys(each)[0])}`
   const seen = [rung, forced, reason?.kind, exit?.code, failed?.code, activity?.kind, known?.pid, told]
   return JSON.stringify([state.value, ...seen])
 }

@@ -4,6 +4,7 @@ import { agentMachine } from '../../machines/agent.ts'
 import { type ChildSpec, childrenLogic } from '../../machines/children.ts'
 import type { LifePolicy } from '../../machines/context.ts'
 import { effectActions, type LifeEffects } from '../../machines/effects.ts'
+import { askedBy, asks } from '../../machines/escalation.ts'
 import { type EntryDraft, type LifeAddress, lifeKey } from '../../machines/events.ts'
 import { type SupervisorEvent, supervisorMachine } from '../../machines/supervisor.ts'
 import { SteppingClock } from '../../src/clock.ts'
@@ -178,14 +179,19 @@ export class World {
         const error = { code: 'spawn_failed', message: 'withdrawn' }
         this.#later(5, () => this.send({ type: 'SPAWN_FAILED', agentId, incarnation, error }))
       },
-      takeRung: (address, signal) => {
+      takeRung: (address, rung) => {
         const { agentId, incarnation } = address
-        const stamp = `${lifeKey(address)} ${signal}`
+        const word = asks(rung) ? askedBy(rung) : rung.signal
+        const stamp = `${lifeKey(address)} ${word}`
         if (this.signals.includes(stamp)) this.broken.push(`${stamp} was sent twice`)
         this.signals.push(stamp)
         const life = known(address)
-        this.send({ type: 'SIGNALLED', agentId, incarnation, signal, signalled: [] })
-        if (life && !life.stubborn) this.#later(800, () => this.#die(life, signal))
+        if (asks(rung))
+          this.send({ type: 'ASKED', agentId, incarnation, asked: askedBy(rung), through: 'control' })
+        else this.send({ type: 'SIGNALLED', agentId, incarnation, signal: rung.signal, signalled: [] })
+        if (!life || life.stubborn) return
+        if (asks(rung)) this.#later(800, () => this.crash(life, 0))
+        else this.#later(800, () => this.#die(life, rung.signal))
       },
       killTree: (address) => {
         const life = known(address)

@@ -4,6 +4,7 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import type { ErrorInfo } from '../../machines/events.ts'
+import { makeFifo } from '../../src/process/fifo.ts'
 import { isAlive } from '../../src/process/identity.ts'
 import { explain } from '../../src/process/launch-errors.ts'
 import type { LaunchOrder } from '../../src/process/launcher.ts'
@@ -25,6 +26,8 @@ both(t, 'what cannot be started says why, and what to do', async (t, rig, mode) 
   }
   const plain = file('plain.txt', 'text', 0o644)
   const big = 'x'.repeat(3 * 1024 * 1024)
+  // What makes a FIFO is loaded with the first one, and opens this process's stdin for good.
+  await makeFifo(join(folder, 'first'))
   const before = openDescriptors()
   const cases: [string, LaunchOrder, string | undefined, RegExp][] = [
     ['a path to nothing', rig.order(['/does/not/exist']), 'ENOENT', /\/does\/not\/exist does not exist/],

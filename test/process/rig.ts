@@ -110,6 +110,7 @@ export class Rig {
       logLimits: { maxBytes: 10 * 1024 * 1024, keep: 3 },
       reportFile: null,
       fifo: null,
+      control: null,
       rungs: [{ signal: 'SIGTERM', waitMs: 200 }],
       killWaitMs: 3000,
       detachOk: false,

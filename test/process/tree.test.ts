@@ -124,6 +124,39 @@ both(t, 'the CPU of a whole tree is counted', async (t, rig) => {
   t.match(await rig.launcher.usage([order]), [{ agentId: order.agentId, incarnation: 1, processes: 2 }])
 })
 
+both(
+  t,
+  'one pass tells what every tree uses: those in the session and those that left it too',
+  async (t, rig) => {
+    const file = `${temporaryFolder(t)}/pids`
+    const orders = [
+      rig.order([fixture('burns-cpu.sh')]),
+      rig.order(['sh', '-c', '(sleep 1000 &); exec sleep 1000']),
+      rig.order([fixture('starts-setsid-child.sh'), file]),
+      rig.order([fixture('runs-forever.sh')]),
+    ] as const
+    for (const order of orders) await rig.spawn(order)
+    await pidsIn(file)
+    const vitals = async () => rig.launcher.vitals(orders, { exact: false })
+    let counts: number[] = []
+    for (let look = 0; look < 500 && `${counts}` !== '2,2,2,1'; look += 1)
+      counts = (await vitals()).map(({ processes }) => processes)
+    t.same(counts, [2, 2, 2, 1])
+    const seen = await rig.launcher.vitals(orders, { exact: true })
+    t.same(
+      seen.map(({ agentId }) => agentId),
+      orders.map(({ agentId }) => agentId),
+    )
+    for (const { memoryBytes, exactBytes = 0, ageMs } of seen) {
+      t.ok(memoryBytes > 100 * 1024 && memoryBytes < 100 * 2 ** 20, `${memoryBytes} bytes of a shell or two`)
+      t.ok(exactBytes > 0 && exactBytes <= memoryBytes, 'what is shared counts once')
+      t.ok(ageMs >= 0 && ageMs < 60_000)
+    }
+    t.same(await rig.launcher.vitals([], { exact: false }), [])
+    t.same(await rig.launcher.vitals([{ agentId: 'nobody', incarnation: 1 }], { exact: false }), [])
+  },
+)
+
 t.test('200 hunts of one moment share a pass', async (t) => {
   const pass = new MarkerPass(realClock)
   const hunts = Array.from({ length: 200 }, (_, i) => pass.find({ marker: `none${i}`, notBefore: 0 }))

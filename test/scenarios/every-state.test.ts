@@ -28,8 +28,8 @@ const INTO: Record<string, (c: Crew) => AgentSpec> = {
   restarting: () => ({ command: ['true'], restart: again }),
 }
 
-async function reach(c: Crew, state: string): Promise<Agent> {
-  const agent = c.spawn(INTO[state]?.(c) as AgentSpec)
+async function reach(c: Crew, state: string, spec = INTO[state]?.(c) as AgentSpec): Promise<Agent> {
+  const agent = c.spawn(spec)
   if (state === 'terminating') {
     await agent.ready
     void agent.stop()
@@ -76,6 +76,20 @@ for (const state of Object.keys(INTO)) {
     const agent = await reach(c, state)
     const result = await soon(agent.kill({ reason: 'now' }), 'killed', 2000)
     t.match(result, { success: true, action: 'force_kill', gracePeriodSeconds: 0, escaped: [] })
+    t.same(c.list(), [])
+  })
+
+  t.test(`cancel in ${state}: it ends, once, and no policy brings it back`, async (t) => {
+    const c = await crew(t)
+    const spec = { ...(INTO[state]?.(c) as AgentSpec), restart: again }
+    const agent = await reach(c, state, spec)
+    const result = await soon(agent.cancel({ within: 100, reason: 'no more' }), 'cancelled', 4000)
+    t.match(result, { success: true, action: 'cancel', escaped: [] })
+    const record = await soon(agent.ended, 'ended', 1000)
+    t.equal(record.incarnation, 1)
+    // It had ended by itself before: well, and that stands.
+    if (state === 'reaping') t.match(record, { state: 'completed', reason: null })
+    else t.match(record, { state: 'killed', reason: { kind: 'cancelled', by: 'user', message: 'no more' } })
     t.same(c.list(), [])
   })
 

@@ -46,6 +46,15 @@ const startOf = (pid: number): number => {
   }
 }
 
+/** The supervisor may have reaped it since it was looked at. */
+const killIfThere = (pid: number, signal: NodeJS.Signals): void => {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
 for (const [how, options] of [
   ['the launcher killed every 0.7 s', {}],
   ['inline', { launcher: 'inline' }],
@@ -63,6 +72,7 @@ for (const [how, options] of [
       const states = new Map<string, string>()
       const processes = new Map<string, [pid: number, start: number][]>()
       let last = 0
+      let served = false
       const check = (entry: Entry): void => {
         const { seq, name, agentId, from, to, pid = 0, startTime = 0 } = entry
         if (seq !== last + 1) wrong.push(`entry ${seq} after ${last}`)
@@ -72,6 +82,7 @@ for (const [how, options] of [
         if (from !== to && !FOLLOWS[String(from)]?.includes(to)) wrong.push(`${name}: ${from} → ${to}`)
         states.set(agentId, to)
         if (from === to || to !== 'pre_starting') return
+        served = true
         const had = processes.get(name) ?? []
         const two = had.find(([other, start]) => alive(other) && startOf(other) === start)
         if (two) wrong.push(`${name}: ${two[0]} and ${pid} at a time`)
@@ -126,8 +137,8 @@ for (const [how, options] of [
         () => dice(5) === 0 && c.killStalled(),
         () => {
           const { pid, startTime } = pick(c.list()) ?? {}
-          if (pid && startOf(pid) === startTime)
-            process.kill(pid, pick(['SIGKILL', 'SIGSTOP', 'SIGCONT', 'SIGTERM'] as const))
+          const signal = pick(['SIGKILL', 'SIGSTOP', 'SIGCONT', 'SIGTERM'] as const)
+          if (pid && startOf(pid) === startTime) killIfThere(pid, signal)
         },
       ]
       const unexpected = (error: { code?: string }): void => {
@@ -142,16 +153,18 @@ for (const [how, options] of [
           unexpected(error as { code?: string })
         }
         if (dice(3) === 0) await pause(dice(10))
-        if (how === 'inline' || performance.now() - killedAt < 700) continue
+        // One that has had no time to do anything would be no launcher: the host is that slow when it has much else to do.
+        if (how === 'inline' || !served || performance.now() - killedAt < 700) continue
         killedAt = performance.now()
         const launcher = await launcherOf(c)
+        served = false
         remember(launcher)
         process.kill(launcher, 'SIGKILL')
       }
 
       t.match(await soon(c.stop({ timeout: '10s' }), 'stopped'), { escaped: [], timedOut: false })
-      await soon(Promise.all(asked), 'all who asked are answered', 2000)
-      await soon(Promise.all(handles.map(({ ended }) => ended)), 'all have ended', 1000)
+      await soon(Promise.all(asked), 'all who asked are answered')
+      await soon(Promise.all(handles.map(({ ended }) => ended)), 'all have ended')
       t.same(wrong, [])
       t.same(c.list(), [])
       t.ok(last > 300, `${last} entries`)

@@ -32,7 +32,21 @@ const SPECS: readonly (readonly [spec: unknown, field: string, message: RegExp])
     'stop.0.signal',
     /"TERM" is no signal of this system\. Write one like "SIGTERM"/,
   ],
-  [{ stop: [{ cancel: true, wait: 1 }] }, 'stop.0.cancel', /not built yet/],
+  [{ stop: [{ cancel: false, wait: 1 }] }, 'stop.0.cancel', /true, or left out/],
+  [{ stop: [{ cancel: true, eof: true, wait: 1 }] }, 'stop.0', /exactly one of/],
+  [{ stop: [{ wait: 1 }] }, 'stop.0', /exactly one of/],
+  [{ stop: [{ input: '', wait: 1 }], stdin: 'open' }, 'stop.0.input', /between 1 and 4096/],
+  [
+    {
+      stop: [
+        { signal: 'SIGINT', wait: 1 },
+        { input: 'q', wait: 1 },
+      ],
+    },
+    'stop.1.input',
+    /stdin: "open"/,
+  ],
+  [{ stop: [{ eof: true, wait: 1 }] }, 'stop.0.eof', /stdin: "open"/],
   [{ restart: 'always' }, 'restart', /"permanent".*"transient".*"temporary".*"always"/],
   [{ restart: { polcy: 'permanent' } }, 'restart.polcy', /no such field in restart/],
   [{ ready: 'later' }, 'ready', /"spawned".*\{report: true\}.*"later"/],

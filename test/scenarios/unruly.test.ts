@@ -43,6 +43,7 @@ for (const launcher of [undefined, 'inline'] as const) {
       stdin: 'open',
     })
     const [pid] = await pidsFrom(join(c.folder, 'pid'))
+    await agent.ready
     t.equal(pid, agent.pid)
     t.equal(agent.state, 'running')
     t.match(await agent.stop(), { killedGracefully: true })
@@ -117,9 +118,10 @@ t.test('an agent that kills its neighbour: that one has crashed, all others run 
   t.equal(witness.state, 'running')
 })
 
-t.test('two supervisors side by side, on one home and on two: none touches the other’s', async (t) => {
-  const home = join(temporaryFolder(t), 'home')
-  const [a, b] = [await createSupervisor({ home }), await createSupervisor({ home })]
+t.test('two supervisors side by side, each in a home of its own: none touches the other’s', async (t) => {
+  const folder = temporaryFolder(t)
+  const inHome = (name: string) => createSupervisor({ home: join(folder, name) })
+  const [a, b] = [await inHome('a'), await inHome('b')]
   t.teardown(() => Promise.all([a.stop(), b.stop()]))
   const [one, two] = [a.spawn({ name: 'x', command: FOREVER }), b.spawn({ name: 'x', command: FOREVER })]
   await Promise.all([one.ready, two.ready])

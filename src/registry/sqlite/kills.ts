@@ -12,7 +12,7 @@ export function followKills(database: Database): FollowKill {
     VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)`)
   const open = 'agent_id = ? AND incarnation = ? AND killed_at IS NULL'
   const signal = database.prepare(`
-    UPDATE agent_kill SET signal = ?, forced = max(forced, ?), pid = coalesce(?, pid),
+    UPDATE agent_kill SET signal = coalesce(?, signal), forced = max(forced, ?), pid = coalesce(?, pid),
       grace_period_seconds = grace_period_seconds + ? WHERE ${open}`)
   const fail = database.prepare(`UPDATE agent_kill SET error_message = ? WHERE ${open}`)
   const close = database.prepare(`

@@ -66,6 +66,7 @@ export function taskStatus(state: AgentState, reason: Reason | null): TaskStatus
 
 const STATUS_OF: Readonly<Record<EndState, (reason: Reason | null) => TaskStatus>> = {
   completed: () => 'completed',
-  crashed: () => 'failed',
+  // A crash too, where it was cancelled before the next life.
+  crashed: (reason) => (reason?.kind === 'cancelled' ? 'cancelled' : 'failed'),
   killed: (reason) => (reason?.kind === 'cancelled' ? 'cancelled' : 'failed'),
 }
