@@ -1,6 +1,7 @@
 /** The handle of an agent that lives under a daemon. */
 import type { Activity, AgentState, Entry } from '../../machines/events.ts'
-import type { KillOptions, KillResult, StopOptions } from '../kill.ts'
+import type { AgentHealth } from '../agent-health.ts'
+import type { CancelOptions, KillOptions, KillResult, StopOptions } from '../kill.ts'
 import type { AgentEvents } from '../listeners.ts'
 import type { AgentHandle, LogOptions, Reeve } from '../reeve.ts'
 import { type AgentRecord, fold } from '../registry/record.ts'
@@ -79,6 +80,16 @@ export class RemoteAgent implements AgentHandle {
 
   async heartbeat(report?: unknown): Promise<boolean> {
     return this.#client.heartbeat(this.id, report)
+  }
+
+  health(): Promise<AgentHealth> {
+    return this.#client.health(this.id)
+  }
+
+  async cancel(options?: CancelOptions): Promise<KillResult> {
+    const result = await this.#client.cancel(this.id, options)
+    await this.refresh()
+    return result
   }
 
   async stop(options?: StopOptions): Promise<KillResult> {

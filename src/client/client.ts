@@ -1,8 +1,16 @@
 /** A daemon's supervisor, as if it were here: the same interface, the same errors; streams outlive a restart of it. */
 import type { Entry } from '../../machines/events.ts'
+import type { AgentHealth } from '../agent-health.ts'
 import type { DaemonStatus } from '../daemon/reach.ts'
 import { ReeveError } from '../errors.ts'
-import type { KillOptions, KillResult, KillStalledOptions, KillStalledResult, StopOptions } from '../kill.ts'
+import type {
+  CancelOptions,
+  KillOptions,
+  KillResult,
+  KillStalledOptions,
+  KillStalledResult,
+  StopOptions,
+} from '../kill.ts'
 import { Listeners, type SupervisorEvents } from '../listeners.ts'
 import type { EntriesOptions, LogOptions, Reeve, Selection } from '../reeve.ts'
 import type { AgentRecord, RecordFilter } from '../registry/record.ts'
@@ -97,6 +105,13 @@ export class ReeveClient implements Reeve {
     return fromWire(await this.#ask('/v1/agents', { query: { ...queryOf(filter), all: true } }))
   }
 
+  health(idOrName: string): Promise<AgentHealth>
+  health(filter?: RecordFilter): Promise<AgentHealth[]>
+  async health(which: string | RecordFilter = {}): Promise<AgentHealth | AgentHealth[]> {
+    if (typeof which === 'string') return fromWire(await this.#ask(await this.#pathOf(which, 'health')))
+    return fromWire(await this.#ask('/v1/health', { query: queryOf(which) }))
+  }
+
   async history(idOrName: string): Promise<Entry[]> {
     return fromWire(await this.#ask(await this.#pathOf(idOrName, 'history')))
   }
@@ -121,6 +136,12 @@ export class ReeveClient implements Reeve {
   kill(selection: Selection, options?: KillOptions): Promise<KillResult[]>
   async kill(which: string | Selection, options: KillOptions = {}): Promise<KillResult | KillResult[]> {
     return this.#end('kill', which, options)
+  }
+
+  cancel(idOrName: string, options?: CancelOptions): Promise<KillResult>
+  cancel(selection: Selection, options?: CancelOptions): Promise<KillResult[]>
+  async cancel(which: string | Selection, options: CancelOptions = {}): Promise<KillResult | KillResult[]> {
+    return this.#end('cancel', which, options)
   }
 
   async restart(idOrName: string, options: StopOptions = {}): Promise<AgentRecord> {
@@ -200,7 +221,7 @@ export class ReeveClient implements Reeve {
     return this.#transport.json(path, asked)
   }
 
-  async #end(how: 'stop' | 'kill', which: string | Selection, options: StopOptions): Promise<never> {
+  async #end(how: 'stop' | 'cancel' | 'kill', which: string | Selection, options: object): Promise<never> {
     const [path, whom] =
       typeof which === 'string' ? [await this.#pathOf(which, how), {}] : [`/v1/${how}`, which]
     const body = toWire({ ...whom, ...options })

@@ -4,9 +4,9 @@ import path from 'node:path'
 import { z } from 'zod'
 import { realClock } from '../clock.ts'
 import { ReeveError } from '../errors.ts'
-import { inputSchema, killOptionsSchema, stopOptionsSchema } from '../options.ts'
+import { cancelOptionsSchema, inputSchema, killOptionsSchema, stopOptionsSchema } from '../options.ts'
 import { readLog } from '../process/logs.ts'
-import { entrySchema, killResultSchema, recordSchema } from '../shapes.ts'
+import { entrySchema, healthSchema, killResultSchema, recordSchema } from '../shapes.ts'
 import { type AgentSpec, agentSpecSchema } from '../spec.ts'
 import { awaited } from './awaited.ts'
 import { filterOf, filterQuery } from './filter.ts'
@@ -89,6 +89,16 @@ export const agentRoutes = [
       const message = `${record.name} ended before this daemon began (${record.state})`
       throw new ReeveError('ended_before_ready', message, { agentId: record.id, record })
     },
+  }),
+
+  route({
+    method: 'get',
+    path: '/v1/agents/{id}/health',
+    summary:
+      'A check-up: CPU, memory and processes of its whole tree, seconds since its last heartbeat, how it is.',
+    answer: healthSchema,
+    errors: ['agent_not_found'],
+    handle: ({ reeve, id }) => reeve.health(id),
   }),
 
   route({
@@ -177,6 +187,21 @@ export const agentRoutes = [
       const { agent, record } = await who(call)
       if (!agent) throw hasEnded(record)
       return agent.stop(signed(call.requester, call.body))
+    },
+  }),
+
+  route({
+    method: 'post',
+    path: '/v1/agents/{id}/cancel',
+    summary:
+      'Lets it finish its present step and start no other; past within, its stop ladder. No further life follows. Answers when the whole tree is gone.',
+    body: cancelOptionsSchema.optional(),
+    answer: killResultSchema,
+    errors: ['agent_not_found', 'process_not_found', 'kill_failed'],
+    async handle(call) {
+      const { agent, record } = await who(call)
+      if (!agent) throw hasEnded(record)
+      return agent.cancel(signed(call.requester, call.body))
     },
   }),
 
