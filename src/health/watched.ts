@@ -31,8 +31,8 @@ export class Watched implements Planned {
   #stalledMs = 0
   #lookedMs = Number.NEGATIVE_INFINITY
   #held: { sinceMs: number; readonly activity: string } | undefined
-  /** Lost time given back, counted for the silence that began with this stamp: the next beat makes it void. */
-  #credit = { beatMs: 0, ms: 0 }
+  /** Lost time given back, up to `untilMs`, counted for the silence that began with this stamp: the next beat makes it void. */
+  #credit = { beatMs: 0, ms: 0, untilMs: 0 }
   readonly #wallOffsetMs: number
   #before: Seen | undefined
   #seen: Seen | undefined
@@ -83,7 +83,8 @@ export class Watched implements Planned {
 
   /** Nothing could be heard for this long: what is pending moves by as much. */
   giveBack(lostMs: number, nowMs: number): void {
-    if (this.#credit.beatMs !== this.beatMs) this.#credit = { beatMs: this.beatMs, ms: 0 }
+    if (this.#credit.beatMs !== this.beatMs) this.#credit = { beatMs: this.beatMs, ms: 0, untilMs: 0 }
+    this.#credit.untilMs = nowMs
     this.#credit.ms += Math.min(lostMs, Math.max(0, nowMs - this.beatMs))
     if (this.#held !== undefined)
       this.#held.sinceMs += Math.min(lostMs, Math.max(0, nowMs - this.#held.sinceMs))
@@ -149,7 +150,12 @@ export class Watched implements Planned {
     const atMs = grewAtMs(this.#seen, seen, this.#wallOffsetMs)
     if (atMs === undefined) return
     this.#grewMs = atMs
-    if (this.policy.sources.includes('output')) this.beatMs = Math.max(this.beatMs, atMs)
+    if (!this.policy.sources.includes('output') || atMs <= this.beatMs) return
+    const { beatMs, ms, untilMs } = this.#credit
+    // Seen now, grown before: what was lost since then was lost to this silence too.
+    if (beatMs === this.beatMs && atMs < untilMs)
+      this.#credit = { beatMs: atMs, ms: Math.min(ms, untilMs - atMs), untilMs }
+    this.beatMs = atMs
   }
 }
 
