@@ -227,20 +227,23 @@ t.test('one that stays silent after a block stalls when it has had its whole tim
   t.match(told, [{ who: 'coder.1', atMs: 35_000, evidence: { silentMs: 35_000, limitMs: 5000 } }])
 })
 
-t.test('a block is given back to one whose output is seen only after it, and was written before', async (t) => {
-  const { clock, deadlines, told, go } = setUp(async () => [
-    { life, logSize: 5, logAgeMs: clock.now() - 500, cpuMs: 0 },
-  ])
-  deadlines.watch(life, policy({ timeoutMs: 4000 }))
-  await go(900)
-  clock.block(10_000)
-  clock.advance(0)
-  await turns()
-  await go(3500)
-  t.same(told, [], 'it was heard at 500, and 3,900 ms were there to hear it since')
-  await go(1000)
-  t.match(told, [{ what: 'stalled' }])
-})
+t.test(
+  'a block is given back to one whose output is seen only after it, and was written before',
+  async (t) => {
+    const { clock, deadlines, told, go } = setUp(async () => [
+      { life, logSize: 5, logAgeMs: clock.now() - 500, cpuMs: 0 },
+    ])
+    deadlines.watch(life, policy({ timeoutMs: 4000 }))
+    await go(900)
+    clock.block(10_000)
+    clock.advance(0)
+    await turns()
+    await go(3500)
+    t.same(told, [], 'it was heard at 500, and 3,900 ms were there to hear it since')
+    await go(1000)
+    t.match(told, [{ what: 'stalled' }])
+  },
+)
 
 t.test('being late again and again does not keep a silent life alive for ever', async (t) => {
   const { clock, deadlines, told } = setUp()

@@ -1,0 +1,256 @@
+/**
+ * The program that embeds a supervisor: it asks, listens, and remembers what it was told and what it is still owed.
+ * One inhabitant of the world: another one may follow it.
+ */
+import { type Entry, isEnd } from '../../machines/events.ts'
+import type { Agent } from '../../src/agent.ts'
+import { ReeveError } from '../../src/errors.ts'
+import { realOutside } from '../../src/outside.ts'
+import { type AgentRecord, fold } from '../../src/registry/record.ts'
+import type { StopSupervisorResult } from '../../src/shutdown.ts'
+import type { AgentSpec } from '../../src/spec.ts'
+import { type Supervisor, superviseIn } from '../../src/supervisor.ts'
+import { onEntry } from './invariants/entries.ts'
+import type { SimProcess } from './machine/process.ts'
+import { type Party, runningParty } from './party.ts'
+import type { World } from './world.ts'
+
+/** What a caller is owed an answer for. */
+export interface Asked {
+  readonly what: string
+  readonly atMs: number
+  /** When it has to be answered, at the latest; moves on while the loop is blocked. */
+  dueMs: number
+  answer: string | undefined
+}
+
+/** What an embedder knows of one agent, by what it asked and what it was told. */
+export interface Known {
+  readonly agent: Agent
+  readonly spec: AgentSpec & { name: string; id: string }
+  readonly entries: Entry[]
+  record: AgentRecord | undefined
+  /** What its user wanted last, and from when on that holds. */
+  wish: 'run' | 'end'
+  wishedAtMs: number
+  /** When something of it was told last. */
+  toldAtMs: number
+  /** Since when it is running, without a stall in between. */
+  runningSinceMs: number
+  removed: boolean
+  ready: string | undefined
+  ended: string | undefined
+}
+
+const EXPECTED =
+  /^(agent_not_found|process_not_found|name_taken|agent_running|ended_before_ready|spawn_failed|ready_timeout|restart_intensity_exceeded|registry_unavailable|supervisor_stopping|kill_failed|entries_gone)$/
+
+export class Embedder {
+  readonly world: World
+  readonly process: SimProcess
+  readonly party: Party
+  readonly registry: ReturnType<World['registry']['openedBy']>
+  readonly sink: ReturnType<World['registry']['openedBy']>
+  supervisor!: Supervisor
+  readonly told: Entry[] = []
+  readonly known = new Map<string, Known>()
+  readonly asked = new Set<Asked>()
+  /** Agents of which something was told since they were last looked at. */
+  readonly news = new Set<string>()
+  stopping: { readonly atMs: number; readonly timeoutMs: number } | undefined
+  stopped: StopSupervisorResult | undefined
+  /** What listeners do beside listening. */
+  mischief: ((entry: Entry) => void) | undefined
+  answered = 0
+
+  beginning = true
+
+  constructor(world: World, process: SimProcess, party: Party) {
+    this.world = world
+    this.process = process
+    this.party = party
+    this.registry = world.registry.openedBy(party)
+    this.sink = world.sink.openedBy(party)
+  }
+
+  begin(home: string): void {
+    const { world, registry, sink, party } = this
+    const outside = { ...realOutside, random: () => world.jitter.next() }
+    party.deliver(() => {
+      superviseIn(outside, { home, registry, sinks: [sink], clock: party.clock }).then(
+        (supervisor) => this.#moveIn(supervisor),
+        (error: unknown) => {
+          this.beginning = false
+          world.trace(`no supervisor: ${this.#refusal('createSupervisor', error)}`)
+        },
+      )
+    })
+  }
+
+  #moveIn(supervisor: Supervisor): void {
+    const { world } = this
+    this.supervisor = supervisor
+    this.beginning = false
+    supervisor.on('transition', (entry) => this.#hear(entry))
+    supervisor.on('note', (entry) => this.#hear(entry))
+    supervisor.on('warning', ({ message }) => {
+      world.trace(`warning: ${message}`)
+      if (message.startsWith('a fault with')) world.violated('no fault in the logic', message)
+    })
+    supervisor.on('sink-error', () => {})
+    const mischief = (entry: Entry) => this.mischief?.(entry)
+    supervisor.on('transition', mischief)
+    supervisor.on('note', mischief)
+  }
+
+  get nowMs(): number {
+    return this.world.nowMs
+  }
+
+  /** Calls, as a turn of its process, and remembers that an answer is owed within `boundMs`. */
+  ask(what: string, boundMs: number, call: () => unknown): void {
+    const { world } = this
+    const asked: Asked = { what, atMs: this.nowMs, dueMs: this.nowMs + boundMs, answer: undefined }
+    const settle = (answer: string): void => {
+      asked.answer = answer
+      this.answered += 1
+      this.asked.delete(asked)
+      world.trace(`< ${what}: ${answer}`)
+    }
+    const refused = (error: unknown) => settle(this.#refusal(what, error))
+    this.doing(() => {
+      world.trace(`> ${what}`)
+      try {
+        const result = call()
+        if (!(result instanceof Promise)) return
+        this.asked.add(asked)
+        result.then((value) => settle(brief(value)), refused)
+      } catch (error) {
+        refused(error)
+      }
+    })
+  }
+
+  /** At once within a turn of its own process, else in a new one. */
+  doing(fn: () => void): void {
+    if (runningParty() === this.party) fn()
+    else this.party.deliver(fn)
+  }
+
+  spawn(spec: AgentSpec & { name: string; id: string }): void {
+    this.ask(`spawn ${spec.id} as ${spec.name} ${spec.command[1]}`, 0, () => {
+      const before = this.told.length
+      // One that was removed is spawned anew.
+      if (!this.supervisor.get(spec.id)) this.known.delete(spec.id)
+      const agent = this.supervisor.spawn(spec)
+      const { world } = this
+      world.checking('P7 spawn returns with a listed agent')
+      const listed = this.supervisor.list({ id: spec.id })[0]
+      const isKnown = this.known.get(spec.id)?.agent === agent
+      if (!isKnown && (agent.state !== 'spawning' || listed?.state !== 'spawning'))
+        world.violated(
+          'P7 spawn returns with a listed agent',
+          `${spec.id} is ${agent.state}, listed: ${listed?.state}`,
+        )
+      if (isKnown) return
+      const known: Known = {
+        agent,
+        spec,
+        entries: this.told.slice(before).filter((entry) => entry.agentId === spec.id),
+        record: undefined,
+        wish: 'run',
+        wishedAtMs: this.nowMs,
+        toldAtMs: this.nowMs,
+        runningSinceMs: 0,
+        removed: false,
+        ready: undefined,
+        ended: undefined,
+      }
+      for (const entry of known.entries) known.record = fold(known.record, entry)
+      this.known.set(spec.id, known)
+      this.watchPromises(known)
+    })
+  }
+
+  /** `ready` and `ended` settle once, and as the record says; a restart of an ended agent begins them anew. */
+  watchPromises(known: Known): void {
+    const { world } = this
+    const { agent, spec } = known
+    known.ready = undefined
+    known.ended = undefined
+    agent.ready.then(
+      (record) => {
+        known.ready = 'resolved'
+        world.trace(`< ready of ${spec.id}`)
+        if (!record?.startedAt)
+          world.violated(
+            'ready and ended say what the record says',
+            `${spec.id} was never started, and is ready`,
+          )
+      },
+      (error: unknown) => {
+        known.ready = this.#refusal(`ready of ${spec.id}`, error)
+        world.trace(`< ready of ${spec.id}: ${known.ready}`)
+      },
+    )
+    agent.ended.then((record) => {
+      known.ended = record?.state
+      world.trace(`< ended of ${spec.id}: ${record?.state}`)
+      if (!record || (!isEnd(record.state) && !this.stopping))
+        world.violated('ready and ended say what the record says', `${spec.id} has ended as ${record?.state}`)
+    })
+  }
+
+  wish(id: string, wish: Known['wish']): void {
+    const known = this.known.get(id)
+    if (!known) return
+    known.wish = wish
+    // What was said before, and is under way, is told first.
+    known.wishedAtMs = this.nowMs
+  }
+
+  stop(timeoutMs: number): void {
+    if (!this.stopping) this.stopping = { atMs: this.nowMs, timeoutMs }
+    this.ask(`stop the supervisor within ${timeoutMs}`, timeoutMs + 1_500, async () => {
+      this.stopped = await this.supervisor.stop({ timeout: timeoutMs })
+    })
+  }
+
+  /** Its loop was blocked: nobody could be answered meanwhile. */
+  excuse(ms: number): void {
+    for (const asked of this.asked) asked.dueMs += ms
+  }
+
+  #hear(entry: Entry): void {
+    const { world, told, known } = this
+    told.push(entry)
+    this.news.add(entry.agentId)
+    const { seq, agentId, incarnation, from, to, event } = entry
+    world.trace(
+      `${seq} ${agentId}.${incarnation} ${from} → ${to} (${event})${entry.reason ? ` ${entry.reason.kind}` : ''}${entry.evidence ? ` ${JSON.stringify(entry.evidence)}` : ''}`,
+    )
+    const one = known.get(agentId)
+    one?.entries.push(entry)
+    onEntry(world, entry, one)
+    if (!one) return
+    one.toldAtMs = this.nowMs
+    one.record = fold(entry.from === null ? undefined : one.record, entry)
+    if (from !== to && to === 'running') one.runningSinceMs = this.nowMs
+  }
+
+  #refusal(what: string, error: unknown): string {
+    const code = error instanceof ReeveError ? error.code : String(error)
+    if (!EXPECTED.test(code)) {
+      const text = error instanceof Error ? error.stack : code
+      this.world.violated('only errors of the table, and those that fit', `${what}: ${text}`)
+    }
+    return code
+  }
+}
+
+const brief = (value: unknown): string => {
+  if (typeof value !== 'object' || value === null) return String(value)
+  if (Array.isArray(value)) return `${value.length} of them`
+  const { state, killedGracefully, pid } = value as Record<string, unknown>
+  return [state, pid, killedGracefully].filter((each) => each !== undefined).join(' ')
+}

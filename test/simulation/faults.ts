@@ -1,0 +1,43 @@
+/** The faults that can be put in on purpose, by the promise that each breaks, and what each is. */
+export const FAULTS = {
+  // P1 truth
+  'zombies-live': 'a zombie is taken for a live process',
+  'lost-exit': 'the launcher forgets to say that a leader ended',
+  'lost-spawned': 'the launcher forgets to say that a process was forked',
+  'dead-listed-alive': 'a record says alive while the agent is reaped',
+  // P2 no orphans
+  'no-last-rung': 'SIGKILL is never sent',
+  'orphan-left': 'nothing is swept',
+  'no-marker-pass': 'what left the tree is not looked for',
+  'hushed-escape': 'what could not be ended is not named',
+  // P3 no strangers
+  'no-identity-check': 'a pid that was used again is taken for the process that had it before',
+  // P4 one life at a time
+  'two-lives': 'one order is forked twice',
+  'forgotten-name': 'a name that is held is given away again',
+  'leaked-name': 'a name stays taken when its agent has ended',
+  // P5 nothing lost
+  'lost-entry': 'an entry never reaches the journal',
+  'reordered-entries': 'two entries reach the journal in the wrong order',
+  'registry-lies': 'an append is confirmed and not done',
+  'unread-backlog': 'a history leaves out what is not committed yet',
+  // P6 bounded
+  'hung-stop': 'stop() is never answered',
+  'no-limits': 'whatever has a limit is waited for without it',
+  'endless-append': 'an append that hangs is waited for, for ever',
+  // P7 never in the way
+  'starts-in-line': 'a start waits for the start before it',
+  // P8 no false kills
+  'no-late-sweep': 'a deadline that comes late gives nothing back',
+  'no-patience': 'idle and waiting hold no deadline',
+  'unheard-beats': 'a heartbeat is no sign of life',
+  'unseen-output': 'output that counts is not looked at',
+  // What was meant
+  'restart-after-stop': "a user's stop is taken for a crash",
+  'double-signal': 'a rung sends its signal twice',
+  'ready-lies': 'a promise that should be rejected is resolved',
+  'uncontained-listeners': 'what a listener throws goes on its way',
+} as const
+
+export type Fault = keyof typeof FAULTS
+export const isFault = (name: string): name is Fault => name in FAULTS

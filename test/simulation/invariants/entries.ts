@@ -1,0 +1,136 @@
+/** What has to hold whenever an entry is told. */
+import { type Entry, isEnd, lifeKey } from '../../../machines/events.ts'
+import type { Known } from '../embedder.ts'
+import { lives } from '../machine/process.ts'
+import type { World } from '../world.ts'
+import { calmSinceMs } from './calm.ts'
+import { isNamed, mayStay } from './processes.ts'
+
+const FOLLOWS: Record<string, readonly string[]> = {
+  null: ['spawning'],
+  spawning: ['pre_starting', 'terminating', 'reaping'],
+  pre_starting: ['running', 'terminating', 'reaping'],
+  running: ['stalling', 'terminating', 'reaping'],
+  stalling: ['running', 'terminating', 'reaping'],
+  terminating: ['reaping'],
+  reaping: ['killed', 'crashed', 'completed'],
+  killed: ['restarting', 'spawning'],
+  crashed: ['restarting', 'spawning'],
+  completed: ['restarting', 'spawning'],
+  restarting: ['spawning', 'killed'],
+}
+
+export function onEntry(world: World, entry: Entry, known: Known | undefined): void {
+  numbered(world, entry)
+  if (!known) return
+  lawful(world, entry, known)
+  intended(world, entry, known)
+  if (entry.escaped) trulyEscaped(world, entry)
+  if (entry.from === entry.to) return
+  if (isEnd(entry.to)) nothingLeft(world, entry)
+  if (entry.to === 'stalling') silent(world, entry, known)
+}
+
+function numbered(world: World, { seq }: Entry): void {
+  const name = 'P5 entries are numbered without gaps'
+  world.checking(name)
+  if (seq !== world.embedder.told.length)
+    world.violated(name, `entry ${seq} is told as number ${world.embedder.told.length}`)
+}
+
+function lawful(world: World, { agentId, from, to }: Entry, { entries }: Known): void {
+  const name = 'entries follow the chart'
+  world.checking(name)
+  const before = entries.at(-2)?.to ?? null
+  if (from !== before) world.violated(name, `${agentId}: from ${from}, but it was ${before}`)
+  if (from !== to && !FOLLOWS[String(from)]?.includes(to)) world.violated(name, `${agentId}: ${from} → ${to}`)
+}
+
+/** What a user stopped never comes back by itself. */
+function intended(world: World, { agentId, from, to, at }: Entry, { wish, wishedAtMs }: Known): void {
+  const name = 'intent: what was stopped stays stopped'
+  world.checking(name)
+  if (wish === 'end' && wishedAtMs < world.nowMs && from !== to && (to === 'restarting' || to === 'spawning'))
+    world.violated(name, `${agentId} was stopped at ${wishedAtMs.toFixed(1)} and is ${to} again (${at})`)
+}
+
+function nothingLeft(world: World, entry: Entry): void {
+  const name = 'P2 nothing of a tree is left, or it is named'
+  world.checking(name)
+  const key = lifeKey(entry)
+  const detachOk = world.truth.lives.get(key)?.order.detachOk ?? false
+  // It says itself that it could not be verified.
+  if (entry.evidence?.unverified) return world.fault('unverified ends')
+  for (const left of world.kernel.byLife.get(key) ?? [])
+    if (
+      lives(left) &&
+      !mayStay(left, detachOk) &&
+      !isNamed(world, key, left.pid) &&
+      !entry.escaped?.includes(left.pid)
+    )
+      world.violated(
+        name,
+        `${key} is ${entry.to}, and ${left.pid} (${left.comm}) lives (state ${left.state})`,
+      )
+}
+
+/** What is said to have escaped lives, or died while that was on its way. */
+function trulyEscaped(world: World, entry: Entry): void {
+  const name = 'P1 what is named as escaped lives'
+  world.checking(name)
+  if (entry.to !== 'reaping') return
+  const processes = world.kernel.byLife.get(lifeKey(entry)) ?? []
+  for (const pid of entry.escaped ?? []) {
+    const one = processes.find(
+      (process) => process.pid === pid && (process.diedAtMs ?? world.nowMs) > world.nowMs - 100,
+    )
+    if (!one && world.nowMs - calmSinceMs(world) > 1_000)
+      world.violated(name, `${lifeKey(entry)}: ${pid} is named, and is dead`)
+  }
+}
+
+/** A look at a life whose deadline passed takes this long at most. */
+const LOOK_MS = 2_100
+
+/** P8: no agent that gave a sign of life within its timeout is called stalled, nor one that said it waits. */
+function silent(world: World, entry: Entry, { spec, runningSinceMs }: Known): void {
+  const name = 'P8 no false stall'
+  const life = world.truth.lives.get(lifeKey(entry))
+  const heartbeat = spec.heartbeat
+  if (!life || !heartbeat) return
+  world.checking(name)
+  const { timeout, sources, maxWait } = heartbeat as { timeout: number; sources: string[]; maxWait: number }
+  const { truth, nowMs } = world
+  const counts = {
+    said: true,
+    report: sources.includes('report'),
+    output: sources.includes('output') && !truth.wallStepped,
+  }
+  // A log is dated by the wall clock, to within a second.
+  const signs = life.signs
+    .filter(({ by }) => counts[by])
+    .map(({ atMs, by }) => (by === 'output' ? atMs - 1_000 : atMs))
+    .filter((atMs) => atMs >= runningSinceMs)
+    .sort((a, b) => a - b)
+  let sinceMs = runningSinceMs
+  for (const atMs of signs) {
+    // Its deadline had passed and it was being looked at: too late for that look, it undoes the stall.
+    if (atMs - sinceMs >= timeout - 1 && atMs >= nowMs - LOOK_MS) break
+    sinceMs = atMs
+  }
+  const silentMs = nowMs - sinceMs - truth.deafMs(sinceMs, nowMs)
+  if (silentMs < timeout - 1)
+    world.violated(
+      name,
+      `${life.key} is stalling ${(nowMs - sinceMs).toFixed(1)} ms after a sign of life (${silentMs.toFixed(1)} that could be heard); its timeout is ${timeout}`,
+    )
+  const { held } = life
+  // Said after the last sign that could be heard: too late, as above.
+  if (!held || held.sinceMs < runningSinceMs || held.sinceMs > sinceMs) return
+  const heldMs = world.nowMs - held.sinceMs - world.truth.deafMs(held.sinceMs, world.nowMs)
+  if (heldMs < maxWait - 1)
+    world.violated(
+      name,
+      `${life.key} said ${held.name} ${heldMs.toFixed(1)} ms ago and is stalling; its maxWait is ${maxWait}`,
+    )
+}

@@ -1,0 +1,72 @@
+/** What has to hold whenever a process is begun, or a signal reaches one. */
+import { lifeKey } from '../../../machines/events.ts'
+import type { LaunchOrder } from '../../../src/process/launcher.ts'
+import { lives, type SimProcess } from '../machine/process.ts'
+import type { World } from '../world.ts'
+
+const NO_STRANGERS = 'P3 no signal reaches a stranger'
+const NOT_UNASKED = 'P3 no signal reaches a life that nobody ends'
+const ONE_SIGNAL = 'a rung signals once'
+const ONE_LIFE = 'P4 one life at a time'
+
+/** Known to be beyond what can be found, or allowed to stay. */
+export const mayStay = (process: SimProcess, detachOk: boolean): boolean =>
+  process.cleared || (detachOk && process.detached)
+
+export function onSignal(world: World, process: SimProcess, signal: NodeJS.Signals): void {
+  const { truth } = world
+  world.checking(NO_STRANGERS)
+  const { pid, comm, life: key } = process
+  if (key === null) return world.violated(NO_STRANGERS, `${signal} reached ${pid} (${comm})`)
+  const life = truth.lives.get(key)
+  if (!life) return
+  world.checking(NOT_UNASKED)
+  if (!truth.isEndAsked(key) && lives(life.leader))
+    world.violated(NOT_UNASKED, `${signal} reached ${pid} (${comm}) of ${key}`)
+  if (life.order.detachOk && process.detached && process.session !== life.leader.pid)
+    world.violated('detachOk is kept to', `${signal} reached ${pid} of ${key}, which may live on`)
+  if (process !== life.leader || signal === 'SIGKILL' || signal === 'SIGCONT') return
+  world.checking(ONE_SIGNAL)
+  const received = (life.received.get(signal) ?? 0) + 1
+  life.received.set(signal, received)
+  const rungs = life.order.rungs.filter((rung) => rung.signal === signal).length
+  // What the launcher before did not live to confirm is sent again by the next.
+  if (received > rungs + life.handovers + (truth.everyEndAsked ? 1 : 0))
+    world.violated(
+      ONE_SIGNAL,
+      `the leader of ${key} had ${signal} ${received} times; its ladder has it ${rungs} times`,
+    )
+}
+
+export function onFork(world: World, order: LaunchOrder, leader: SimProcess): void {
+  const key = lifeKey(order)
+  const name = order.env.REEVE_AGENT_NAME
+  world.checking(ONE_LIFE)
+  for (const life of world.truth.lives.values()) {
+    if (life.name !== name) continue
+    if (life.leader !== leader && lives(life.leader) && !isNamed(world, life.key, life.leader.pid))
+      world.violated(
+        ONE_LIFE,
+        `${key} begins (pid ${leader.pid}) while the leader of ${life.key} lives (pid ${life.leader.pid})`,
+      )
+    if (life.order.agentId !== order.agentId || life.key === key) continue
+    for (const left of world.kernel.byLife.get(life.key) ?? [])
+      if (lives(left) && !mayStay(left, order.detachOk) && !isNamed(world, life.key, left.pid))
+        world.violated(ONE_LIFE, `${key} begins while ${left.pid} (${left.comm}) of ${life.key} lives`)
+  }
+}
+
+/**
+ * Whether it was said at the end of its life: of this process that it could not be ended, or of all of its tree that
+ * nobody knows. Whoever starts it anew then wants just that.
+ */
+export function isNamed(world: World, key: string, pid: number): boolean {
+  const at = key.lastIndexOf('.')
+  const agentId = key.slice(0, at)
+  const incarnation = Number(key.slice(at + 1))
+  return (world.embedder?.known.get(agentId)?.entries ?? []).some(
+    (entry) =>
+      entry.incarnation === incarnation &&
+      (entry.escaped?.includes(pid) || entry.evidence?.unverified === true),
+  )
+}

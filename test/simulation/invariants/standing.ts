@@ -1,0 +1,116 @@
+/** What has to hold after every step. */
+import { isDeepStrictEqual } from 'node:util'
+import { isEnd, lifeKey } from '../../../machines/events.ts'
+import type { AgentRecord } from '../../../src/registry/record.ts'
+import { lives } from '../machine/process.ts'
+import type { Store } from '../store.ts'
+import type { World } from '../world.ts'
+import { calmSinceMs } from './calm.ts'
+
+/** An exit of a child is listed this soon, the way through a tired launcher included; one that is watched, this soon. */
+const LISTED_MS = 60
+const WATCHED_MS = 1_100
+
+type Check = (world: World) => Iterable<string>
+
+export const STANDING: Readonly<Record<string, Check>> = {
+  *'P1 alive is what is alive'(world) {
+    if (world.supervisor.frozen || world.embedder.stopped) return
+    const calmMs = world.nowMs - calmSinceMs(world)
+    for (const record of world.embedder.supervisor.list()) yield* listed(world, record, calmMs)
+  },
+
+  *'P4 a name is held once, by one who has not ended'(world) {
+    const listed = world.embedder.supervisor.list()
+    const names = new Set(listed.map(({ name }) => name))
+    if (names.size < listed.length) yield `listed: ${listed.map(({ name }) => name).join(', ')}`
+    for (const { id, name, state } of listed)
+      if (isEnd(state)) yield `${name} is held by ${id}, which is ${state}`
+  },
+
+  *'P7 no start waits for another'(world) {
+    if (world.supervisor.frozen || world.embedder.stopped) return
+    const calmMs = world.nowMs - calmSinceMs(world)
+    for (const { id, incarnation, state } of world.embedder.supervisor.list({ state: 'spawning' })) {
+      const key = lifeKey({ agentId: id, incarnation })
+      const askedMs = world.nowMs - (world.embedder.known.get(id)?.toldAtMs ?? world.nowMs)
+      if (!world.orders.has(key) && Math.min(askedMs, calmMs) > LISTED_MS)
+        yield `${key} is ${state} since ${askedMs.toFixed(1)} ms, and its launcher was not asked`
+    }
+  },
+
+  *'P5 what is stored is what was told'(world) {
+    yield* prefix(world, world.registry)
+    yield* prefix(world, world.sink)
+  },
+
+  *'P5 a record is the fold of what was told'(world) {
+    const { known, news } = world.embedder
+    for (const id of news) {
+      const { agent, record, removed } = known.get(id) ?? {}
+      if (removed || !agent || !record) continue
+      const { lastHeartbeatAt: _, ...shown } = agent.record
+      const { lastHeartbeatAt: __, ...folded } = record
+      if (!isDeepStrictEqual(shown, folded))
+        yield `${id} shows ${JSON.stringify(shown)}; told was ${JSON.stringify(folded)}`
+    }
+    news.clear()
+  },
+
+  *'P6 every answer comes in time'(world) {
+    if (world.supervisor.frozen) return
+    for (const { what, atMs, dueMs } of world.embedder.asked)
+      if (world.nowMs > dueMs) yield `${what} was asked at ${atMs.toFixed(1)} and is not answered`
+  },
+
+  *'ready and ended settle with the end'(world) {
+    if (world.supervisor.frozen) return
+    const live = new Set(world.embedder.supervisor.list().map(({ id }) => id))
+    for (const [id, { ready, ended, entries, removed }] of world.embedder.known) {
+      if (live.has(id) || removed) continue
+      const last = entries.at(-1)
+      if (last && !isEnd(last.to)) yield `${id} is ${last.to}, and listed no more`
+      if (ended === undefined) yield `${id} has ended, and its ended is pending`
+      else if (last && ended !== last.to && isEnd(last.to)) yield `${id} is ${last.to}; ended said ${ended}`
+      if (ready === undefined) yield `${id} has ended, and its ready is pending`
+    }
+  },
+}
+
+export function checkStanding(world: World): void {
+  for (const [name, check] of Object.entries(STANDING)) {
+    world.checking(name)
+    for (const message of check(world)) world.violated(name, message)
+  }
+}
+
+function* listed(world: World, record: AgentRecord, calmMs: number): Generator<string> {
+  const { id, incarnation, state, alive, pid } = record
+  const key = lifeKey({ agentId: id, incarnation })
+  const life = world.truth.lives.get(key)
+  if (alive) {
+    if (!life) return yield `${key} is ${state} with pid ${pid}, and was never forked`
+    const { leader } = life
+    if (leader.pid !== pid) yield `${key} is listed with pid ${pid}, and has ${leader.pid}`
+    if (leader.diedAtMs === null) return
+    const bound = life.launcherPid === world.launchers.serving?.pid ? LISTED_MS : WATCHED_MS
+    const deadMs = world.nowMs - leader.diedAtMs
+    if (Math.min(deadMs, calmMs) > bound)
+      yield `${key} is ${state}, alive, and its leader died ${deadMs.toFixed(1)} ms ago`
+  } else if (state === 'spawning' && life && lives(life.leader)) {
+    const forkedMs = world.nowMs - life.forkedAtMs
+    if (Math.min(forkedMs, calmMs) > LISTED_MS)
+      yield `${key} is spawning, and has a leader since ${forkedMs.toFixed(1)} ms`
+  }
+}
+
+function* prefix(world: World, store: Store): Generator<string> {
+  for (const wrong of store.wrong.splice(0)) yield `${store.name}: ${wrong}`
+  const { told, supervisor } = world.embedder
+  const taken = store.of(supervisor.id)
+  for (; taken.compared < taken.entries.length; taken.compared += 1) {
+    const [entry, wanted] = [taken.entries[taken.compared], told[taken.compared]]
+    if (entry !== wanted && !isDeepStrictEqual(entry, wanted))
+      return yield `${store.name}: entry ${taken.compared + 1} is ${JSON.stringify(entry)}; told was ${JSON.stringify(wanted)}`
+  }
+}

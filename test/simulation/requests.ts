@@ -1,0 +1,201 @@
+/** What a user asks of the supervisor. */
+import { lifeKey } from '../../machines/events.ts'
+import type { StopOptions } from '../../src/kill.ts'
+import type { Action, Actions, Step } from './actions.ts'
+import type { Dice } from './dice.ts'
+import type { Embedder, Known } from './embedder.ts'
+import { endBoundMs, specOf } from './specs.ts'
+
+export const NAMES = ['ada', 'bob', 'cyd', 'dee', 'eve', 'fay', 'gus', 'hal'] as const
+const QUERY_MS = 5_200
+
+const holder = ({ world: { embedder } }: Step, name: string): Known | undefined => {
+  const id = embedder.supervisor.get(name)?.id
+  return id === undefined ? undefined : embedder.known.get(id)
+}
+
+/** A user's word on one agent: a wish that holds from now on, when the agent has not ended. */
+export function end(step: Step, how: 'stop' | 'kill', name: string, options: StopOptions): void {
+  const { embedder } = step.world
+  const known = holder(step, name)
+  const lives = known !== undefined && embedder.supervisor.list({ id: known.agent.id }).length > 0
+  if (known && lives) embedder.wish(known.agent.id, 'end')
+  const what = `${how} ${name} (${known?.agent.id}) ${JSON.stringify(options)}`
+  embedder.ask(what, known ? endBoundMs(known.spec) : 0, () => embedder.supervisor[how](name, options))
+}
+
+const stopOptions = (dice: Dice): StopOptions => ({
+  ...(dice.chance(0.3) && { grace: dice.pick([0, 50, 1_000]) }),
+  ...(dice.chance(0.2) && { cleanup: false }),
+  ...(dice.chance(0.3) && { reason: 'enough' }),
+})
+
+const longest = ({ known }: Embedder): number =>
+  Math.max(0, ...[...known.values()].map(({ spec }) => endBoundMs(spec)))
+
+const spawn: Action = ({ world, dice, number }) => {
+  world.embedder.spawn(specOf(world, dice, `a${number}`, dice.pick(NAMES)))
+}
+
+export const REQUESTS: Actions = {
+  spawn: { weight: 20, run: spawn },
+
+  'spawn again by id': {
+    weight: 1,
+    run: ({ world, dice }) => {
+      const known = [...world.embedder.known.values()]
+      if (known.length > 0) world.embedder.spawn(dice.pick(known).spec)
+    },
+  },
+
+  stop: { weight: 6, run: (step) => end(step, 'stop', step.dice.pick(NAMES), stopOptions(step.dice)) },
+  kill: { weight: 3, run: (step) => end(step, 'kill', step.dice.pick(NAMES), {}) },
+  'stop twice': {
+    weight: 2,
+    run: (step) => {
+      const name = step.dice.pick(NAMES)
+      end(step, 'stop', name, stopOptions(step.dice))
+      end(step, step.dice.pick(['stop', 'kill'] as const), name, {})
+    },
+  },
+
+  restart: { weight: 6, run: (step) => restart(step, step.dice.pick(NAMES)) },
+  'restart and stop': {
+    weight: 2,
+    run: (step) => {
+      const name = step.dice.pick(NAMES)
+      restart(step, name)
+      end(step, 'stop', name, {})
+    },
+  },
+  'restart of an ended one': {
+    weight: 2,
+    run: (step) => {
+      const { embedder } = step.world
+      const known = [...embedder.known.values()].filter(({ removed }) => !removed)
+      if (known.length > 0) restart(step, step.dice.pick(known).agent.id)
+    },
+  },
+
+  'stop a task': {
+    weight: 1,
+    run: (step) => {
+      const { embedder } = step.world
+      const task = `t${step.dice.between(0, 2)}`
+      for (const { id } of embedder.supervisor.list({ task })) embedder.wish(id, 'end')
+      embedder.ask(`stop task ${task}`, longest(embedder), () => embedder.supervisor.stop({ task }))
+    },
+  },
+  'kill all': {
+    weight: 0.3,
+    run: ({ world: { embedder } }) => {
+      for (const { id } of embedder.supervisor.list()) embedder.wish(id, 'end')
+      embedder.ask('kill all', longest(embedder), () => embedder.supervisor.kill({ all: true }))
+    },
+  },
+
+  heartbeat: {
+    weight: 8,
+    run: (step) => {
+      const { world, dice } = step
+      const name = dice.pick(NAMES)
+      const report = dice.pick(['beat', 'beat', 'idle', 'working', 'ready', 'stopping'])
+      said(step, name, report)
+      world.embedder.ask(`heartbeat ${name} ${report}`, 0, () =>
+        world.embedder.supervisor.heartbeat(name, report),
+      )
+    },
+  },
+  'heartbeat of all': {
+    weight: 5,
+    run: (step) => {
+      const { embedder } = step.world
+      for (const { id, name } of embedder.supervisor.list()) {
+        said(step, name, 'beat')
+        embedder.doing(() => embedder.supervisor.actor.send({ type: 'HEARTBEAT', agentId: id }))
+      }
+    },
+  },
+
+  'kill the stalled': {
+    weight: 2,
+    run: ({ world: { embedder }, dice }) => {
+      const options = {
+        ...(dice.chance(0.4) && { heartbeatTimeout: dice.between(100, 3_000) }),
+        force: dice.chance(0.3),
+      }
+      embedder.ask(`killStalled ${JSON.stringify(options)}`, longest(embedder), () =>
+        embedder.supervisor.killStalled(options),
+      )
+    },
+  },
+
+  remove: {
+    weight: 2,
+    run: ({ world: { embedder }, dice }) => {
+      const known = [...embedder.known.values()]
+      if (known.length === 0) return
+      const one = dice.pick(known)
+      const id = one.agent.id
+      embedder.ask(`remove ${id}`, QUERY_MS + 5_200, async () => {
+        await embedder.supervisor.remove(id, { history: dice.chance(0.5) })
+        one.removed = true
+      })
+    },
+  },
+  history: {
+    weight: 2,
+    run: (step) => {
+      const { world, dice } = step
+      const { embedder } = world
+      const known = [...embedder.known.values()].filter(({ removed }) => !removed)
+      if (known.length === 0) return
+      const one = dice.pick(known)
+      embedder.ask(`history ${one.agent.id}`, QUERY_MS, async () => {
+        const before = one.entries.length
+        // One that was removed and spawned anew has the entries of before, too.
+        const since = one.entries[0]?.seq ?? 0
+        const history = (await embedder.supervisor.history(one.agent.id)).filter(({ seq }) => seq >= since)
+        const told = one.entries.slice(0, Math.max(before, history.length))
+        world.checking('P5 history is what was told')
+        if (history.length < before || history.some(({ seq }, i) => seq !== told[i]?.seq))
+          world.violated(
+            'P5 history is what was told',
+            `${one.agent.id}: ${history.map(({ seq }) => seq).join(' ')}; told were ${told.map(({ seq }) => seq).join(' ')}`,
+          )
+        return history.length
+      })
+    },
+  },
+  records: {
+    weight: 1,
+    run: ({ world: { embedder } }) => embedder.ask('records', QUERY_MS, () => embedder.supervisor.records()),
+  },
+}
+
+export function restart(step: Step, idOrName: string): void {
+  const { embedder } = step.world
+  const id = embedder.supervisor.get(idOrName)?.id
+  const known = id === undefined ? undefined : embedder.known.get(id)
+  const wasListed = known && embedder.supervisor.list({ id: known.agent.id }).length > 0
+  const wish = known?.wish
+  if (known) embedder.wish(known.agent.id, 'run')
+  // Whether it ever runs is the agent's business: the answer is owed at the end of all.
+  embedder.ask(`restart ${idOrName} (${id})`, Number.POSITIVE_INFINITY, () =>
+    embedder.supervisor.restart(idOrName),
+  )
+  if (!known) return
+  const isListed = embedder.supervisor.list({ id: known.agent.id }).length > 0
+  if (!wasListed && isListed) embedder.watchPromises(known)
+  else if (!isListed && wish === 'end') known.wish = 'end'
+}
+
+/** A sign of life from within this process: it counts at once, for a life that is running. */
+function said({ world }: Step, name: string, report: string): void {
+  const agent = world.embedder.supervisor.get(name)
+  const life = agent && world.truth.lives.get(lifeKey({ agentId: agent.id, incarnation: agent.incarnation }))
+  if (!life) return
+  world.truth.sign(life.key, 'said', world.nowMs)
+  if (report === 'working') life.held = null
+  if (report === 'idle' && life.held?.name !== 'idle') life.held = { name: 'idle', sinceMs: world.nowMs }
+}

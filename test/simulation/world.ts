@@ -1,0 +1,212 @@
+/**
+ * A world for one run: a machine with its processes and its disk, a registry and a sink, and in it a supervisor with
+ * its launcher as inhabitants that can be killed and begun anew. What happens in it is a function of its seed.
+ */
+import { createHash } from 'node:crypto'
+import { lifeKey } from '../../machines/events.ts'
+import type { LaunchOrder } from '../../src/process/launcher.ts'
+import type { Reply, Request } from '../../src/process/protocol.ts'
+import { Dice } from './dice.ts'
+import { Embedder } from './embedder.ts'
+import type { Fault } from './faults.ts'
+import { enter, isBroken } from './here.ts'
+import { onFork, onSignal } from './invariants/processes.ts'
+import { Disk } from './machine/disk.ts'
+import { INIT, Kernel } from './machine/kernel.ts'
+import { Launchers } from './machine/launchers.ts'
+import type { SimProcess } from './machine/process.ts'
+import { type Kind, live } from './machine/programs.ts'
+import { Party } from './party.ts'
+import { Store } from './store.ts'
+import { Time } from './time.ts'
+import { Truth } from './truth.ts'
+
+export interface Violation {
+  readonly invariant: string
+  readonly message: string
+  readonly atMs: number
+}
+
+const HOME = '/home/reeve'
+/** A supervisor that has not begun by then never will. */
+const BEGUN_WITHIN_MS = 60_000
+
+export class World {
+  readonly broken: Fault | undefined
+  readonly dice: Dice
+  readonly chances: Dice
+  readonly jitter: Dice
+  readonly ids: Dice
+  readonly disks: Dice
+  readonly time = new Time()
+  readonly disk: Disk
+  readonly kernel: Kernel
+  readonly launchers: Launchers
+  readonly truth = new Truth()
+  readonly registry: Store
+  readonly sink: Store
+  readonly violations: Violation[] = []
+  /** What was asked of any launcher, by life. */
+  readonly orders = new Map<string, LaunchOrder>()
+  /** The start of the process of a life that was last seen with this pid: for a fault that is put in on purpose. */
+  readonly lastStart = new Map<number, number>()
+  readonly lines: string[] = []
+  /** How often each invariant was looked at, and what bad luck there was. */
+  readonly checked = new Map<string, number>()
+  readonly faults = new Map<string, number>()
+  embedder!: Embedder
+  readonly #hash = createHash('sha256')
+  readonly #parties = new Map<SimProcess, Party>()
+
+  constructor(seed: string, broken?: Fault) {
+    enter(this)
+    this.broken = broken
+    this.dice = new Dice(seed)
+    const of = (name: string) => this.dice.fork(name)
+    this.chances = of('chances')
+    this.jitter = of('jitter')
+    this.ids = of('ids')
+    this.disks = of('disks')
+    this.disk = new Disk(this.time, of('disk'))
+    for (const folder of ['/home', '/dev']) this.disk.make(folder, 'folder', 0o755)
+    this.disk.make('/dev/null', 'file', 0o666)
+    this.kernel = new Kernel({
+      time: this.time,
+      dice: of('kernel'),
+      pids: of('pids').pick([20, 24, 40]),
+      trace: (line) => this.trace(line),
+      signalled: (process, signal) => onSignal(this, process, signal),
+      died: (process) => {
+        this.#parties.get(process)?.die()
+        this.#parties.delete(process)
+      },
+    })
+    this.launchers = new Launchers(this)
+    this.registry = new Store('registry', of('durable').chance(0.5), this.time, of('registry'))
+    this.sink = new Store('sink', false, this.time, of('sink'))
+  }
+
+  get nowMs(): number {
+    return this.time.nowMs
+  }
+
+  get supervisor(): Party {
+    return this.embedder.party
+  }
+
+  /** A supervisor moves in. */
+  begin(): void {
+    const process = this.kernel.fork(INIT, {
+      comm: 'supervisor',
+      environ: '',
+      life: null,
+      ownSession: true,
+      dice: this.dice.fork('supervisor'),
+    })
+    if (!process) throw new Error('no pid is left for a supervisor')
+    const embedder = new Embedder(this, process, this.party('supervisor', process))
+    this.embedder = embedder
+    embedder.begin(HOME)
+    for (let ms = 0; ms < BEGUN_WITHIN_MS && embedder.beginning; ms += 5) this.advance(5)
+  }
+
+  /** One of its processes runs our code. */
+  party(name: string, process: SimProcess): Party {
+    const threw = (cause: unknown) => this.uncaught(name, cause)
+    const party = new Party({ name, pid: process.pid, time: this.time, dice: this.dice.fork(name), threw })
+    party.whenDead(() => this.disk.closeAllOf(party))
+    this.#parties.set(process, party)
+    return party
+  }
+
+  advance(ms: number): void {
+    this.time.advance(ms, () => this.violations.length > 0)
+  }
+
+  trace(line: string): void {
+    const whole = `${this.nowMs.toFixed(3)} ${line}`
+    this.#hash.update(whole)
+    this.lines.push(whole)
+  }
+
+  /** What happened, in one number. */
+  get traceHash(): string {
+    return this.#hash.copy().digest('hex').slice(0, 16)
+  }
+
+  checking(invariant: string, times = 1): void {
+    this.checked.set(invariant, (this.checked.get(invariant) ?? 0) + times)
+  }
+
+  fault(name: string): void {
+    this.faults.set(name, (this.faults.get(name) ?? 0) + 1)
+  }
+
+  violated(invariant: string, message: string): void {
+    this.trace(`VIOLATED ${invariant}: ${message}`)
+    this.violations.push({ invariant, message, atMs: this.nowMs })
+  }
+
+  uncaught(who: string, cause: unknown): void {
+    const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
+    this.violated('nothing is thrown that nobody catches', `in the ${who}: ${text}`)
+  }
+
+  /** A leader is forked, in a session of its own. `undefined`: no pid is left. */
+  lead(
+    key: string,
+    kind: Kind,
+    launcher: Party,
+    env: Readonly<Record<string, string>>,
+    dice: Dice,
+  ): SimProcess | undefined {
+    const order = this.orders.get(key)
+    if (!order) throw new Error(`nobody was asked for ${key}`)
+    const leader = this.kernel.fork(launcher.pid, {
+      comm: kind,
+      environ: Object.entries(env)
+        .map(([name, value]) => `${name}=${value}\0`)
+        .join(''),
+      life: key,
+      leads: true,
+      ownSession: true,
+      dice: dice.fork('leader'),
+    })
+    if (!leader) return undefined
+    onFork(this, order, leader)
+    this.truth.begun(order, leader, launcher.pid, this.nowMs)
+    live(kind, leader, {
+      kernel: this.kernel,
+      report: (process, line) => {
+        const heard = order.reportFile !== null && this.disk.append(order.reportFile, `${line}\n`)
+        if (heard && process.life) this.truth.said(process.life, line, this.nowMs)
+      },
+      output: (_, line) => {
+        this.disk.append(order.logFile, `${line}\n`)
+        this.truth.sign(key, 'output', this.nowMs)
+      },
+    })
+    return leader
+  }
+
+  /** The launcher is away, stopped, or new. */
+  disturbed(): void {
+    this.truth.disturbedMs = this.nowMs
+  }
+
+  /** Whether a request goes out. */
+  asked(request: Request): boolean {
+    if (request.type === 'launch') this.orders.set(lifeKey(request.order), request.order)
+    this.truth.asked(request)
+    return true
+  }
+
+  /** Whether a reply goes out. */
+  answered(reply: Reply): boolean {
+    if (reply.type !== 'answer') return true
+    const { type } = reply.answer
+    if (type === 'EXITED' && isBroken('lost-exit') && this.chances.chance(0.3)) return false
+    if (type === 'SPAWNED' && isBroken('lost-spawned') && this.chances.chance(0.3)) return false
+    return true
+  }
+}
