@@ -5,7 +5,7 @@
 import { type Entry, isEnd } from '../../machines/events.ts'
 import type { Agent } from '../../src/agent.ts'
 import { ReeveError } from '../../src/errors.ts'
-import { realOutside } from '../../src/outside.ts'
+import { type Outside, realOutside } from '../../src/outside.ts'
 import { type AgentRecord, fold } from '../../src/registry/record.ts'
 import type { StopSupervisorResult } from '../../src/shutdown.ts'
 import type { AgentSpec } from '../../src/spec.ts'
@@ -75,7 +75,11 @@ export class Embedder {
 
   begin(home: string): void {
     const { world, registry, sink, party } = this
-    const outside = { ...realOutside, random: () => world.jitter.next() }
+    const outside: Outside = {
+      ...realOutside,
+      lockHome: async () => world.lock.take(party),
+      random: () => world.jitter.next(),
+    }
     party.deliver(() => {
       superviseIn(outside, { home, registry, sinks: [sink], clock: party.clock }).then(
         (supervisor) => this.#moveIn(supervisor),

@@ -14,6 +14,7 @@ import { onFork, onSignal } from './invariants/processes.ts'
 import { Disk } from './machine/disk.ts'
 import { INIT, Kernel } from './machine/kernel.ts'
 import { Launchers } from './machine/launchers.ts'
+import { Lock } from './machine/lock.ts'
 import type { SimProcess } from './machine/process.ts'
 import { type Kind, live } from './machine/programs.ts'
 import { Party } from './party.ts'
@@ -42,6 +43,8 @@ export class World {
   readonly disk: Disk
   readonly kernel: Kernel
   readonly launchers: Launchers
+  /** Of the home. */
+  readonly lock = new Lock()
   readonly truth = new Truth()
   readonly registry: Store
   readonly sink: Store

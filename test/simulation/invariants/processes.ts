@@ -29,7 +29,7 @@ export function onSignal(world: World, process: SimProcess, signal: NodeJS.Signa
   world.checking(ONE_SIGNAL)
   const received = (life.received.get(signal) ?? 0) + 1
   life.received.set(signal, received)
-  const rungs = life.order.rungs.filter((rung) => rung.signal === signal).length
+  const rungs = life.order.rungs.filter((rung) => 'signal' in rung && rung.signal === signal).length
   // What the launcher before did not live to confirm is sent again by the next.
   if (received > rungs + life.handovers + (truth.everyEndAsked ? 1 : 0))
     world.violated(

@@ -218,6 +218,7 @@ export class Kernel {
       pending: [],
       cpuMs: 0,
       childCpuMs: 0,
+      pages: 1_000,
       exit: null,
       diedAtMs: null,
       onExit: null,

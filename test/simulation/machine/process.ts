@@ -31,6 +31,8 @@ export interface SimProcess {
   pending: NodeJS.Signals[]
   cpuMs: number
   childCpuMs: number
+  /** Resident memory. */
+  pages: number
   exit: Exit | null
   diedAtMs: number | null
   /** Told when it has been waited for by a launcher: Node's `exit` event. */

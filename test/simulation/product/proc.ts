@@ -11,11 +11,12 @@ function look(pid: number): SimProcess | undefined {
 }
 
 export const MS_PER_TICK = 10
+const PAGE_BYTES = 4096
 
 export const statLine: typeof real.statLine = (pid) => {
   const process = look(pid)
   if (!process) return undefined
-  const { comm, state, ppid, pgrp, session, cpuMs, childCpuMs } = process
+  const { comm, state, ppid, pgrp, session, cpuMs, childCpuMs, pages } = process
   const { lastStart } = here()
   if (process.life !== null) lastStart.set(pid, process.startTime)
   const startTime =
@@ -43,6 +44,8 @@ export const statLine: typeof real.statLine = (pid) => {
     1,
     0,
     startTime,
+    0,
+    pages,
   ]
   return `${pid} (${comm}) ${fields.join(' ')}`
 }
@@ -63,5 +66,7 @@ export const childrenOf: typeof real.childrenOf = (pid) => {
 
 export const allPids: typeof real.allPids = () => [...here().kernel.table.keys()]
 export const ticksNow: typeof real.ticksNow = () => here().kernel.ticks
+export const pageBytes: typeof real.pageBytes = () => PAGE_BYTES
+export const proportionalBytes: typeof real.proportionalBytes = (pid) => (look(pid)?.pages ?? 0) * PAGE_BYTES
 export const bootId: typeof real.bootId = () => 'simulated'
 export const inheritableDescriptors: typeof real.inheritableDescriptors = () => []
