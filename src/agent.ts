@@ -3,6 +3,7 @@ import type { ActorRefFrom } from 'xstate'
 import type { agentMachine } from '../machines/agent.ts'
 import type { Activity, AgentState } from '../machines/events.ts'
 import type { AgentHealth } from './agent-health.ts'
+import { handleText } from './handle-text.ts'
 import type { CancelOptions, KillOptions, KillResult, StopOptions } from './kill.ts'
 import { type AgentEvents, agentListenSchema } from './listeners.ts'
 import type { AgentHandle, LogOptions } from './reeve.ts'
@@ -139,5 +140,10 @@ export class Agent implements AgentHandle {
     return this.#supervisor.on(event, (entry) => {
       if (entry.agentId === this.id) fn(entry as AgentEvents[E])
     })
+  }
+
+  /** As a prompt or `console.log` shows it: `Agent coder · running · pid 41500`. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return handleText(this)
   }
 }

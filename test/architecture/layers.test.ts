@@ -14,7 +14,7 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
   // What is asked and answered, wherever agents are supervised: the supervisor has it, and so has its client.
   {
     name: 'words',
-    has: /^src\/(agent-health|reeve|wire|shapes|spec|probes|options|strict|size|kill|listeners)\.ts$/,
+    has: /^src\/(agent-health|handle-text|reeve|wire|shapes|spec|probes|options|strict|size|kill|listeners)\.ts$/,
     sees: ['machines', 'ground', 'registry'],
   },
   // What the faces on a terminal share.
