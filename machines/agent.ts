@@ -161,9 +161,15 @@ const terminating = life.createStateConfig({
   initial: 'climbing',
   entry: 'clearActivity',
   on: {
-    SIGNALLED: { actions: note('rung') },
-    ASKED: { actions: note('rung') },
+    SIGNALLED: { actions: ['setReached', note('rung')] },
+    ASKED: { actions: ['setReached', note('rung')] },
     EXITED: [
+      // Its last report used up what it had, and with that it was done: nothing that was asked has reached it.
+      {
+        guard: 'endedBefore',
+        target: 'reaping.sweeping_gently',
+        actions: ['setExit', 'withdrawReason', ...tell('reaping', 'exit')],
+      },
       {
         guard: 'treeSignalled',
         target: 'reaping.sweeping',

@@ -25,6 +25,7 @@ import {
   type NoRestart,
   type RestartHistory,
   type RestartPolicy,
+  strongerReason,
 } from './restart.ts'
 
 /** An agent to be kept, as its supervisor asks for it. */
@@ -50,8 +51,8 @@ export interface Child {
   /** The state last told. */
   state: AgentState | null
   intent: Intent
-  /** It was cancelled: said of a life too that had crashed before. */
-  cancelled: Reason | null
+  /** Why the end of this life was asked for, by the strongest of those who did: intent, said of one too that had exited. */
+  asked: Reason | null
   history: RestartHistory
   /** The exit of this life as it arrived: a fault while it was being processed must not lose it. */
   exit: Exit | null
@@ -221,7 +222,7 @@ class Keeper {
       ref: null,
       state: spec.from,
       intent: 'by_policy',
-      cancelled: null,
+      asked: null,
       history: NO_HISTORY,
       exit: null,
       faulted: false,
@@ -237,7 +238,7 @@ class Keeper {
       ref: null,
       state: spec.from,
       intent,
-      cancelled: life?.reason?.kind === 'cancelled' ? life.reason : null,
+      asked: life?.reason ?? null,
       history,
       exit: life?.exit ?? null,
       faulted: false,
@@ -278,8 +279,7 @@ class Keeper {
   }
 
   #stop(child: Child, request: AgentRequest): void {
-    if (!isCrashlike(request.reason)) child.intent = 'end'
-    if (request.reason.kind === 'cancelled') child.cancelled ??= request.reason
+    if (!isCrashlike(request.reason)) this.#intend(child, request)
     if (child.ref) {
       const { incarnation } = child
       child.ref.send({ ...request, type: request.type === 'KILL' ? 'KILL' : 'STOP', incarnation })
@@ -292,6 +292,16 @@ class Keeper {
       ...this.#between(child, 'killed', request.type === 'KILL' ? 'kill' : 'stop'),
       reason: request.reason,
     })
+  }
+
+  /** No policy brings it back. Of a life that is ending already no other entry would tell that. */
+  #intend(child: Child, { reason }: AgentRequest): void {
+    child.intent = 'end'
+    const before = child.asked
+    child.asked = strongerReason(before, reason)
+    const { ref, state } = child
+    if (child.asked === before || !ref || (state !== 'terminating' && state !== 'reaping')) return
+    this.#tell(child, { ...this.#between(child, state, 'stop'), reason }, false)
   }
 
   #restart(child: Child, request: AgentRequest): void {
@@ -352,7 +362,7 @@ class Keeper {
    */
   #asked(child: Child, { end, reason, entry }: LifeOutput): EntryDraft {
     const told = reason ? entry : explained(entry, 'asked', child.spec.restart)
-    return child.cancelled && end !== 'completed' ? { ...told, reason: child.cancelled } : told
+    return child.asked?.kind === 'cancelled' && end !== 'completed' ? { ...told, reason: child.asked } : told
   }
 
   /** A faulted life gets a second actor, which ends it; a second fault ends the agent, its tree killed by the port. */
@@ -385,7 +395,7 @@ class Keeper {
   #nextLife(child: Child): void {
     child.incarnation += 1
     child.intent = 'by_policy'
-    child.cancelled = null
+    child.asked = null
     child.exit = null
     child.faulted = false
     this.#begin(child)

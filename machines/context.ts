@@ -69,6 +69,8 @@ export interface LifeTimes {
   readonly running: number | null
   readonly terminating: number | null
   readonly exited: number | null
+  /** The first rung that reached it: before that, its end was asked for in words alone. */
+  readonly reached: number | null
   /** ISO 8601, UTC: of an exit that was learned of only afterwards. */
   readonly exitedAt: string | null
 }
@@ -133,6 +135,7 @@ export function contextOf({ adopt, ...input }: LifeInput): LifeContext {
       terminating: null,
       exited: adopt?.exit ? input.now() : null,
       exitedAt: null,
+      reached: adopt?.rungsTaken ? input.now() : null,
     },
   }
 }

@@ -111,6 +111,9 @@ export interface LifeAddress {
 /** The key of a life in a Map. An id holds no dot, so two lives never share one. */
 export const lifeKey = (life: LifeAddress): string => `${life.agentId}.${life.incarnation}`
 
+/** The longest report, in bytes of its one line, newline not counted. */
+export const MAX_REPORT_BYTES = 16 * 1024
+
 /** What was seen when a decision fell: shown beside it, so that it can be judged afterwards. */
 export interface Evidence {
   /** Milliseconds since the last sign of life, and the limit that it passed. */
@@ -145,6 +148,12 @@ export interface Evidence {
   readonly attempt?: number
   readonly attempts?: number
   readonly elapsedMs?: number
+  /** Of a budget: what was used of what is allowed. */
+  readonly budget?: keyof Usage
+  readonly used?: number
+  readonly allowed?: number
+  /** It was asked first to end by itself, and had this long; then the ladder. */
+  readonly withinMs?: number
   /** Nobody said in time whether anything of the tree is left. */
   readonly unverified?: true
   /** Why no further life follows an end that the policy would have restarted. */

@@ -1,5 +1,6 @@
 /** `reeve/machines`: the pure heart, for those who draw it, test against it, or watch it in an inspector. */
 export { agentMachine } from './agent.ts'
+export * from './budget.ts'
 export * from './children.ts'
 export * from './context.ts'
 export * from './effects.ts'

@@ -15,16 +15,8 @@ import {
   startLadder,
   take,
 } from './escalation.ts'
-import type {
-  Activity,
-  AgentState,
-  EntryDraft,
-  EntryEvent,
-  LifeEvent,
-  Reason,
-  StopRequest,
-} from './events.ts'
-import { isCrashlike } from './restart.ts'
+import type { Activity, AgentState, EntryDraft, EntryEvent, LifeEvent, StopRequest } from './events.ts'
+import { strongerReason } from './restart.ts'
 import { draft, endOf, tellingOf } from './telling.ts'
 
 export type LifeEmitted = { readonly type: 'entry'; readonly entry: EntryDraft }
@@ -34,15 +26,6 @@ const SWEEP_SLACK_MS = 5_000
 
 const stopRequest = (event: LifeEvent): StopRequest | undefined =>
   event.type === 'STOP' || event.type === 'KILL' ? event : undefined
-
-/**
- * Intent outlives what Reeve asked for on its own: a user's stop replaces a stall as the reason, never the reverse.
- * A cancellation is of the task and not of the process alone: it replaces all others, and none replaces it.
- */
-const strongerReason = (old: Reason | null, asked: Reason): Reason => {
-  if (old === null || (isCrashlike(old) && !isCrashlike(asked))) return asked
-  return asked.kind === 'cancelled' && old.kind !== 'cancelled' ? asked : old
-}
 
 export const life = setup({
   types: {
@@ -86,6 +69,8 @@ export const life = setup({
     endedByRequest: ({ context }) => endOf(context) === 'killed',
     endedWell: ({ context }) => endOf(context) === 'completed',
     isForced: ({ context }) => context.forced,
+    endedBefore: ({ context: { reason, times } }) =>
+      (reason?.kind === 'budget' || reason?.kind === 'ttl') && times.reached === null,
     treeSignalled: ({ context }) => context.forced || hasSignalled(context.ladder),
     foundSurvivors: ({ event }) => event.type === 'SWEPT' && event.swept.length + event.escaped.length > 0,
     saysWorking: ({ context, event }) => says(context, event, 'working'),
@@ -163,6 +148,12 @@ export const life = setup({
           }
         : {},
     ),
+    setReached: assign(({ context, event }) => {
+      const reached = event.type === 'SIGNALLED' ? event.signalled.length > 0 : 'through' in event
+      if (!reached || context.times.reached !== null) return {}
+      return { times: { ...context.times, reached: context.now() } }
+    }),
+    withdrawReason: assign({ reason: null, evidence: null }),
     setSpawnError: assign(({ context, event }) => ({
       error:
         event.type === 'SPAWN_FAILED'

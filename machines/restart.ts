@@ -71,6 +71,15 @@ export type NoRestart = 'policy' | 'asked' | 'unretryable' | 'no_retry_code' | '
 const CRASHLIKE: readonly ReasonKind[] = ['stall', 'ready_timeout', 'liveness', 'memory']
 export const isCrashlike = (reason: Reason): boolean => CRASHLIKE.includes(reason.kind)
 
+/**
+ * Intent outlives what Reeve asked for on its own: a user's stop replaces a stall as the reason, never the reverse.
+ * A cancellation is of the task and not of the process alone: it replaces all others, and none replaces it.
+ */
+export const strongerReason = (old: Reason | null, asked: Reason): Reason => {
+  if (old === null || (isCrashlike(old) && !isCrashlike(asked))) return asked
+  return asked.kind === 'cancelled' && old.kind !== 'cancelled' ? asked : old
+}
+
 /** Failures to start that no retry mends. */
 const UNRETRYABLE: readonly string[] = [
   'ENOENT',

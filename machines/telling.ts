@@ -122,8 +122,11 @@ export function tellingOf(
         ...(event.error && { error: event.error }),
       }
     case 'STOP':
-    case 'KILL':
-      return ending
+    case 'KILL': {
+      const { cancelMs } = event
+      if (cancelMs === undefined || to !== 'terminating') return ending
+      return { ...ending, evidence: { ...context.evidence, withinMs: cancelMs } }
+    }
     case 'PROBED':
     case 'CLEANED':
       return {}

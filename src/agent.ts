@@ -111,7 +111,7 @@ export class Agent implements AgentHandle {
    * Ends the present life by its ladder and begins the next, whatever the policy; waits for no backoff, counts against
    * no intensity. Resolves when the new life is `running`. Concurrent calls share one. An ended agent starts again.
    *
-   * @throws ReeveError `name_taken`, or what prevented the new life
+   * @throws ReeveError `name_taken`, `budget_exhausted`, or what prevented the new life
    */
   restart(options: StopOptions = {}): Promise<AgentRecord> {
     return this.#supervisor.restart(this.id, options)

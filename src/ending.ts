@@ -10,6 +10,7 @@ import type { Selection } from './reeve.ts'
 import type { AgentRecord } from './registry/record.ts'
 import type { Runtime } from './runtime.ts'
 import type { Seat } from './seat.ts'
+import { refuseExhausted } from './spending.ts'
 import { durationMs, parseStrictly } from './strict.ts'
 
 /** A reason other than a user's, and what was seen. */
@@ -91,6 +92,7 @@ export async function restartAgent(runtime: Runtime, seat: Seat, options: StopOp
   parseStrictly(stopOptionsSchema, options, 'restart')
   if (seat.removing) throw notFound(seat.plan.id)
   if (seat.restart) return seat.restart.deferred.promise
+  refuseExhausted(seat)
   const deferred = new Deferred<AgentRecord>()
   if (seat.ended) runtime.roster.refuseTaken({ id: '', name: seat.plan.name })
   seat.restart = { deferred, beyond: seat.record.incarnation }

@@ -19,6 +19,7 @@ export const ERRORS = {
   not_accepting_input:
     'The agent has no open stdin (`stdin: "open"`), has ended, or does not read what it was sent.',
   restart_intensity_exceeded: 'It crashed more often than `restart.intensity` allows; it stays `crashed`.',
+  budget_exhausted: 'What it may use is used up: its budget is for all its lives, and it begins no other.',
   registry_unavailable: 'The registry did not take, or give, entries. They are kept and offered again.',
   registry_corrupt:
     'A file of the registry is damaged, or not its own. It is named, and its bytes stay as they are.',

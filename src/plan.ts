@@ -1,6 +1,7 @@
 /** A spec made ready to run: validated, defaults laid under it, every duration in milliseconds. */
 import path from 'node:path'
 import { customAlphabet } from 'nanoid'
+import type { Budget } from '../machines/budget.ts'
 import type { LifePolicy } from '../machines/context.ts'
 import type { Rung } from '../machines/escalation.ts'
 import type { RestartPolicy } from '../machines/restart.ts'
@@ -39,6 +40,7 @@ export interface AgentPlan {
   readonly restart: RestartPolicy
   readonly ttlMs: number | null
   readonly memoryMaxBytes: number | null
+  readonly budget: Budget | null
   readonly task: string | undefined
   readonly spawner: string | undefined
   readonly labels: Readonly<Record<string, string>> | undefined
@@ -180,6 +182,7 @@ export function planOf(given: AgentSpec, base: Base, cwd: string): AgentPlan {
       },
       noRetry: whole.noRetry ?? [],
     },
+    budget: (whole.budget as Budget | undefined) ?? null,
     ttlMs: ttl === undefined ? null : durationMs(ttl, 'ttl'),
     memoryMaxBytes: whole.memoryMax === undefined ? null : bytesOf(whole.memoryMax),
     task: whole.task,

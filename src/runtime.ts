@@ -299,6 +299,7 @@ export class Runtime {
         seat.stopReadiness?.()
         this.vigil.forget(life)
         this.vitals.unlimit(life)
+        if (entry.to === 'reaping') this.vigil.exited(seat)
         return
       case 'killed':
       case 'crashed':
@@ -372,7 +373,11 @@ export class Runtime {
 
   #answered(answer: LauncherAnswer): void {
     // What an agent said before it exited is said before its exit, a last line without its newline too.
-    if (answer.type === 'EXITED') void this.vigil.reports.end(answer)
+    if (answer.type === 'EXITED') {
+      const seat = this.roster.get(answer.agentId)
+      if (seat?.record.incarnation === answer.incarnation) seat.exited = true
+      void this.vigil.reports.end(answer)
+    }
     this.send(answer)
   }
 }

@@ -54,6 +54,8 @@ export class Seat {
   marker = ''
   lifePid: number | null = null
   logOffset = 0
+  /** Its exit is known, and on its way to its machine. */
+  exited = false
   kill: { lastSignal: NodeJS.Signals | null; forced: boolean } = { lastSignal: null, forced: false }
   stopReadiness: (() => void) | undefined
   /** Reports that came before the launcher's word that there is a process. */
@@ -91,6 +93,7 @@ export class Seat {
   /** Between two lives there is no process to speak of. */
   endLife(): void {
     this.lifePid = null
+    this.exited = false
     this.early = []
     this.kill = { lastSignal: null, forced: false }
   }

@@ -122,6 +122,14 @@ const restartObject = z.strictObject({
   intensity: z.union([z.literal(false), intensity], 'must be false, or {restarts, within}').optional(),
 })
 
+const amount = z.number('must be a number').positive('must be more than 0')
+const wholeAmount = amount.int('must be a whole number')
+const budget = z
+  .strictObject({ turns: wholeAmount.optional(), tokens: wholeAmount.optional(), usd: amount.optional() })
+  .refine(({ turns, tokens, usd }) => [turns, tokens, usd].some((each) => each !== undefined), {
+    error: 'must limit at least one of `turns`, `tokens` and `usd`',
+  })
+
 const exitCode = z.number().int().min(0).max(255)
 
 const cleanupHook = z.custom<(agent: unknown) => unknown>((hook) => typeof hook === 'function', {
@@ -214,7 +222,11 @@ export const agentSpecSchema = z.strictObject({
     .meta({ description: 'exit codes after which no restart follows' }),
   ttl: positive
     .optional()
-    .meta({ description: 'over all lives of the agent; a note at 0.8 of it, at 1 the ladder' }),
+    .meta({ description: 'over all lives of the agent; a note at 0.8 of it, at 1 it is cancelled' }),
+  budget: budget.optional().meta({
+    description:
+      '`{turns, tokens, usd}`, summed from `usage` reports over all lives of the agent; a note at 0.8 of each, at 1 it is cancelled, and no life follows',
+  }),
   memoryMax: size.optional().meta({
     description:
       'memory of the whole tree, in bytes or as text like `"2gb"`: above it the ladder, reason `memory`, which counts as a crash. Looked at every `vitals.every`; what processes share counts once',
@@ -247,7 +259,6 @@ export const agentSpecSchema = z.strictObject({
     .optional()
     .meta({ description: 'agents end by their ladders when the supervisor is gone' }),
   detachOk: z.boolean().optional().meta({ description: 'descendants in a session of their own may live on' }),
-  budget: notBuilt('budget'),
   lane: notBuilt('lane'),
   onConflict: notBuilt('onConflict'),
   adoptFor: notBuilt('adoptFor'),

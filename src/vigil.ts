@@ -1,4 +1,5 @@
 /** What agents say of themselves and what is seen of them, and what their machines are told of it. */
+import { cancelWaitOf } from '../machines/escalation.ts'
 import { type Activity, type Evidence, type LifeAddress, lifeKey } from '../machines/events.ts'
 import type { SupervisorEvent } from '../machines/supervisor.ts'
 import type { Clock } from './clock.ts'
@@ -14,6 +15,7 @@ import type { Outside } from './outside.ts'
 import type { ProbePlan } from './probes.ts'
 import type { Launcher, TreeUsage } from './process/launcher.ts'
 import type { Seat } from './seat.ts'
+import { enforce, spent } from './spending.ts'
 
 /** Reports of one life that wait for the launcher's word; that takes a few milliseconds. */
 const EARLY_BOUND = 1_000
@@ -76,6 +78,12 @@ export class Vigil {
   /** It is running: heartbeats are due from now on. */
   watch(seat: Seat, life: LifeAddress): void {
     if (seat.plan.heartbeat) this.#deadlines.watch(life, seat.plan.heartbeat)
+    enforce(seat, this.#options.send)
+  }
+
+  /** Its leader has exited: what it used is known. */
+  exited(seat: Seat): void {
+    enforce(seat, this.#options.send)
   }
 
   revived(life: LifeAddress): void {
@@ -126,7 +134,8 @@ export class Vigil {
       case 'ready':
         if (seat.plan.ready === 'report') send({ type: 'READY', ...address, evidence: { ready: 'report' } })
         return
-      case 'usage':
+      case 'usage': {
+        const used = seat.usage
         seat.use(report)
         send({
           type: 'NOTE',
@@ -135,7 +144,9 @@ export class Vigil {
           usage: seat.usage,
           ...(offset !== undefined && { reportOffset: offset }),
         })
+        spent(seat, used, send)
         return
+      }
       case 'result':
         send({ type: 'NOTE', ...address, event: 'result', evidence: { said: report.value } })
         return
@@ -253,7 +264,13 @@ export class Vigil {
     if (!seat) return
     seat.expired = true
     const message = `its ttl of ${seat.plan.ttlMs} ms is over`
-    this.#options.send({ type: 'STOP', agentId, reason: { kind: 'ttl', by: 'supervisor', message } })
+    const cancelMs = cancelWaitOf(seat.plan.life.rungs)
+    this.#options.send({
+      type: 'STOP',
+      agentId,
+      reason: { kind: 'ttl', by: 'supervisor', message },
+      cancelMs,
+    })
   }
 }
 

@@ -42,6 +42,7 @@ t.test('the defaults are those of the table', async (t) => {
       intensity: { restarts: 5, withinMs: 60_000 },
     },
     ttlMs: null,
+    budget: null,
     stdin: 'closed',
     logLimits: { maxBytes: 10 * 1024 * 1024, keep: 3 },
     cleanupTimeoutMs: 30_000,
@@ -191,7 +192,6 @@ t.test('what is designed and not built yet is refused, and says so', async (t) =
   for (const [field, value] of [
     ['lane', 'a'],
     ['onConflict', 'queue'],
-    ['budget', { turns: 3 }],
     ['adoptFor', '1h'],
     ['ready', { exec: ['true'] }],
     ['cleanup', [{ command: ['rm'] }]],

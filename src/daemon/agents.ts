@@ -228,6 +228,7 @@ export const agentRoutes = [
     errors: [
       'agent_not_found',
       'name_taken',
+      'budget_exhausted',
       'spawn_failed',
       'ready_timeout',
       'ended_before_ready',

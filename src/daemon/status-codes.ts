@@ -15,6 +15,7 @@ export const STATUS_CODES = {
   cleanup_failed: 500,
   not_accepting_input: 409,
   restart_intensity_exceeded: 409,
+  budget_exhausted: 409,
   registry_unavailable: 503,
   registry_corrupt: 500,
   entries_gone: 410,

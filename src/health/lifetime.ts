@@ -1,7 +1,6 @@
 /** How long an agent may live, over all its lives: a warning at 0.8 of its `ttl`, the end at 1. */
+import { WARNING_AT } from '../../machines/budget.ts'
 import type { Planned } from './agenda.ts'
-
-const WARNING_AT = 0.8
 
 export class Lifetime implements Planned {
   readonly agentId: string

@@ -6,9 +6,8 @@
  * beginning of a line (or within one that is being skipped): half a line is simply read again when more is there.
  */
 import { closeSync, fstatSync, lstatSync, readSync, type Stats } from 'node:fs'
-import type { LifeAddress } from '../../machines/events.ts'
+import { type LifeAddress, MAX_REPORT_BYTES } from '../../machines/events.ts'
 import { type Identity, identityOf, isSame, openOwn } from './own-file.ts'
-import { MAX_LINE_BYTES } from './report.ts'
 
 const NEWLINE = 0x0a
 const MIB = 1024 * 1024
@@ -135,7 +134,7 @@ export class ReportFile {
       if (lines % LINES_A_LOOK === 0 && timeIsUp()) return this.offset < size
     }
     if (this.#skipping) this.offset = base + length
-    else if (length - start > MAX_LINE_BYTES) {
+    else if (length - start > MAX_REPORT_BYTES) {
       this.malformed += 1
       this.#skipping = true
       this.offset = base + length
@@ -145,17 +144,17 @@ export class ReportFile {
 
   #line(bytes: Buffer, start: number, end: number): void {
     if (this.#skipping) this.#skipping = false
-    else if (end - start > MAX_LINE_BYTES) this.malformed += 1
+    else if (end - start > MAX_REPORT_BYTES) this.malformed += 1
     else if (end > start) this.#events.line(bytes.toString('utf8', start, end), this.offset)
   }
 
   /** The last line when its newline never came, once nobody is left to write it. */
   takeRest(): void {
     if (this.#fd === undefined || this.#skipping) return
-    const buffer = Buffer.allocUnsafe(MAX_LINE_BYTES)
+    const buffer = Buffer.allocUnsafe(MAX_REPORT_BYTES)
     let length = 0
     try {
-      length = readSync(this.#fd, buffer, 0, MAX_LINE_BYTES, this.offset)
+      length = readSync(this.#fd, buffer, 0, MAX_REPORT_BYTES, this.offset)
     } catch (cause) {
       this.#events.trouble(cause)
     }
@@ -185,7 +184,7 @@ export class ReportFile {
       return false
     }
     this.#searchAt = undefined
-    const landing = newline === -1 ? size : Math.min(size - TAIL_BYTES, newline - MAX_LINE_BYTES - 1)
+    const landing = newline === -1 ? size : Math.min(size - TAIL_BYTES, newline - MAX_REPORT_BYTES - 1)
     if (landing <= this.offset) return true
     // Not one newline in all of it: half a line that is too long.
     if (newline === -1 && !this.#skipping) this.malformed += 1

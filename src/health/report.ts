@@ -5,8 +5,6 @@
 import { z } from 'zod'
 import { type Activity, WAITING_ON } from '../../machines/events.ts'
 
-/** The longest line, in bytes, newline not counted. */
-export const MAX_LINE_BYTES = 16 * 1024
 /** The longest `message`, in bytes; what is longer is cut, not refused: the report matters more than its words. */
 export const MAX_MESSAGE_BYTES = 1024
 

@@ -10,6 +10,9 @@ export function span(ms: number): string {
   return minutes < 60 ? `${minutes}m ${seconds % 60}s` : `${Math.floor(minutes / 60)}h ${minutes % 60}m`
 }
 
+/** `10,200`; `0.35`: as a person reads it. */
+const count = (amount: number): string => amount.toLocaleString('en-US', { maximumFractionDigits: 2 })
+
 const exitText = (exit: Exit): string =>
   exit.signal ?? (exit.code === null ? 'exit not seen' : `exit ${exit.code}`)
 
@@ -61,7 +64,11 @@ function noteText(entry: Entry): (string | undefined)[] {
         ? [`waiting on ${activity.on}`, activity.message, activity.until && `until ${activity.until}`]
         : [activity?.kind]
     case 'usage':
-      return [usage && `${usage.turns} turns`, usage && `${usage.tokens} tokens`, usage && `$${usage.usd}`]
+      return [
+        usage && `${usage.turns} turns`,
+        usage && `${usage.tokens} tokens`,
+        usage && `$${Number(usage.usd.toFixed(6))}`,
+      ]
     case 'swept':
       return [
         evidence?.swept && `ended pid ${evidence.swept.join(', ')}, which outlived it`,
@@ -72,7 +79,12 @@ function noteText(entry: Entry): (string | undefined)[] {
       return [JSON.stringify(evidence?.said)]
     case 'report_rejected':
       return [evidence?.rejected]
+    case 'stop':
+    case 'kill':
+      return [reasonText(entry)]
     case 'budget_warning':
+      if (evidence?.budget !== undefined)
+        return [`${count(evidence.used ?? 0)} of ${count(evidence.allowed ?? 0)} ${evidence.budget}`]
       return [`${span(evidence?.elapsedMs ?? 0)} of ${span(evidence?.limitMs ?? 0)}`]
     default:
       return [errorText(entry)]

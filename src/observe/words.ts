@@ -52,6 +52,7 @@ export const WORDS: Words = {
     wasReapingGently: 'adopted',
     wasReaping: 'adopted',
     readyAtSpawn: 'ready',
+    endedBefore: 'exit',
     treeSignalled: 'exit after a signal',
     noRungs: 'no rungs',
     rungsLeft: 'next rung',

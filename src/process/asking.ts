@@ -8,6 +8,7 @@ import type { LifeAnswer, Reason } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
 import { errnoOf } from '../errors.ts'
 import { appendToControl } from './control-file.ts'
+import { isAlive } from './identity.ts'
 import type { Life } from './life.ts'
 import { signalProcess } from './signals.ts'
 import type { Spared } from './spared.ts'
@@ -39,6 +40,7 @@ function cancel(
   waitMs: number,
   { reason, spared, clock }: AskingOptions,
 ): Omit<AskedAnswer, 'asked'> {
+  if (leader === undefined || !isAlive(leader)) return { refused: 'it has ended' }
   const until = new Date(clock.wallNow() + waitMs).toISOString()
   const { by, message } = reason
   const request = {
@@ -50,8 +52,8 @@ function cancel(
   }
   if (terms.control !== null && appendToControl(terms.control, `${JSON.stringify(request)}\n`))
     return { through: 'control' }
-  const outcome = leader === undefined ? 'gone' : signalProcess(leader, 'SIGINT', spared)
-  if (leader === undefined || outcome !== 'sent') return { refused: `SIGINT did not reach it (${outcome})` }
+  const outcome = signalProcess(leader, 'SIGINT', spared)
+  if (outcome !== 'sent') return { refused: `SIGINT did not reach it (${outcome})` }
   return { through: 'signal', signal: 'SIGINT', signalled: [{ pid: leader.pid, where: 'leader' }] }
 }
 

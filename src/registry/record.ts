@@ -137,7 +137,7 @@ export function fold(record: AgentRecord | undefined, entry: Entry): AgentRecord
     endedAt: changed && isEnd(state) ? entry.at : base.endedAt,
     lastHeartbeatAt: entry.lastHeartbeatAt ?? base.lastHeartbeatAt,
     exit: entry.exit ?? base.exit,
-    reason: entry.reason ?? base.reason,
+    reason: reasonAfter(base, entry, changed),
     error: NO_ERRORS_OF_ITS_OWN.includes(event) ? base.error : (entry.error ?? base.error),
     escaped: entry.escaped ?? base.escaped,
     evidence: changed ? (entry.evidence ?? null) : base.evidence,
@@ -152,6 +152,15 @@ export function fold(record: AgentRecord | undefined, entry: Entry): AgentRecord
     cwd: base.cwd,
     logFile: base.logFile,
   }
+}
+
+/**
+ * An end says itself whether it was asked for: it may have come by itself before what was asked reached it. A note that
+ * it was asked for when its leader had exited is no reason of its end.
+ */
+function reasonAfter(base: AgentRecord, { to, reason }: Entry, changed: boolean): Reason | null {
+  if (changed && isEnd(to)) return reason ?? null
+  return changed || to !== 'reaping' ? (reason ?? base.reason) : base.reason
 }
 
 /** Narrows a listing; what is absent does not narrow. Every label given has to match. */

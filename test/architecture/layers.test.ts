@@ -29,6 +29,7 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
     has: /^src\/repl\//,
     sees: ['machines', 'ground', 'words', 'registry', 'observe', 'terminal'],
   },
+  { name: 'agent-kit', has: /^src\/agent-kit\//, sees: ['machines'] },
   {
     name: 'root',
     has: /^src\/[^/]+\.ts$/,
@@ -54,6 +55,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   health: ['zod'],
   registry: ['zod', 'ms', '@photostructure/sqlite'],
   observe: ['xstate', 'zod'],
+  'agent-kit': [],
   words: ['xstate', 'zod', 'ms'],
   terminal: ['cli-table3', 'string-width'],
   repl: [],
@@ -145,6 +147,16 @@ t.test('a client loads no supervisor, no machine and no server', async (t) => {
   )
   t.strictSame(strangers, [])
   t.strictSame([...packages].filter((name) => !name.startsWith('node:')).sort(), ['ms', 'zod'])
+})
+
+t.test('what agents import is small: no package, no machine, nothing of the supervisor', async (t) => {
+  const { files, packages } = loadedBy('src/agent-kit/index.ts')
+  t.strictSame([...packages], ['node:fs'])
+  t.strictSame(
+    [...files].filter((file) => !file.startsWith('src/agent-kit/')).sort(),
+    ['machines/events.ts'],
+    'the words alone',
+  )
 })
 
 t.test('the launcher is small: no state machine, no schema, no registry', async (t) => {

@@ -21,6 +21,7 @@ const taken: AgentSpec[] = [
   { command: ['x'], heartbeat: { timeout: '2m', sources: ['report'], onStall: 'terminate' } },
   { command: ['x'], restart: { policy: 'permanent', backoff: { initial: 1 }, intensity: false } },
   { command: ['x'], stop: [{ signal: 'SIGINT', wait: '5s' }], cleanup: [(record) => record.pid] },
+  { command: ['x'], budget: { turns: 3, usd: 0.5 }, stop: [{ cancel: true, wait: 1 }] },
   { command: ['x'], env: { A: '1', B: null }, labels: { team: 'a' }, stdin: 'open' },
 ]
 
@@ -38,8 +39,8 @@ const stall: AgentSpec = { command: ['x'], heartbeat: { onStall: 'ignore' } }
 const rung: AgentSpec = { command: ['x'], stop: [{ signal: 'SIGTERM' }] }
 // @ts-expect-error not built yet
 const lane: AgentSpec = { command: ['x'], lane: 'member-1' }
-// @ts-expect-error not built yet
-const budget: AgentSpec = { command: ['x'], budget: { turns: 1 } }
+// @ts-expect-error no such kind of use
+const budget: AgentSpec = { command: ['x'], budget: { hours: 1 } }
 // @ts-expect-error not built yet
 const adopted: AgentSpec = { command: ['x'], onSupervisorDeath: 'adopt' }
 // @ts-expect-error only "inline" or {exec}
@@ -77,7 +78,7 @@ async function uses(reeve: Supervisor, agent: Agent, entry: Entry, record: Agent
   return [one, all, end, off, made]
 }
 
-t.equal(taken.length, 7)
+t.equal(taken.length, 8)
 t.equal(typeof uses, 'function')
 t.ok(new ReeveError('internal', 'x') instanceof Error)
 t.equal([line, nothing, unknown, policy, stall, rung, lane, budget, adopted, launcher, code].length, 11)

@@ -49,9 +49,12 @@ const recovered = (from: AgentState, adopt: Partial<Adoption> = {}): Variant => 
   from,
   adopt: { ...adoption, door: 'recovered', error: null, process, ...adopt },
 })
+const CANCELLED: Variant = {
+  policy: { ...policy, readyAtSpawn: true, cleanupLimitMs: null, rungs: policy.rungs.slice(1) },
+}
 const VARIANTS: Record<string, Variant> = {
   'ready when told, with clean-up': { policy },
-  'ready at spawn, nothing to clean': { policy: { ...policy, readyAtSpawn: true, cleanupLimitMs: null } },
+  'ready at spawn, nothing to clean, cancelled': CANCELLED,
   'a stall is only reported, no rungs': { policy: { ...policy, onStall: 'report', rungs: [] } },
   'faulted before it had a process': { policy, adopt: adoption },
   'faulted with a process': { policy, adopt: { ...adoption, process } },
@@ -90,11 +93,16 @@ const EVENTS: LifeEvent[] = [
   { type: 'SWEPT', ...life, swept: [9], escaped: [] },
   { type: 'CLEANED', ...life },
   { type: 'NOTE', ...life, event: 'usage' },
-  { type: 'ASKED', ...life, asked: 'cancel', through: 'control' },
   { type: 'STOP', ...life, reason: user },
-  { type: 'STOP', ...life, reason: { kind: 'cancelled', by: 'test' }, cancelMs: 3_000 },
   { type: 'KILL', ...life, reason: user },
 ]
+
+/** They make every state twice over: in one of the variants, with a short ladder. */
+const CANCELLING: LifeEvent[] = [
+  { type: 'ASKED', ...life, asked: 'cancel', through: 'control' },
+  { type: 'STOP', ...life, reason: { kind: 'budget', by: 'test' }, cancelMs: 3_000 },
+]
+const eventsOf = (variant: Variant) => (variant === CANCELLED ? [...EVENTS, ...CANCELLING] : EVENTS)
 
 type State = SnapshotFrom<typeof agentMachine>
 
@@ -104,9 +112,29 @@ const delaysOf = (state: State): AnyEventObject[] =>
 
 /** What tells two states apart: where it stands, and what its guards look at. */
 const serializeState = (state: State): string => {
-  const { ladder, forced, reason, exit, error: failed, activity, process: known, state: told } = state.context
+  const {
+    ladder,
+    forced,
+    reason,
+    exit,
+    error: failed,
+    activity,
+    process: known,
+    state: told,
+    times,
+  } = state.context
   const rung = `${ladder.at}/${ladder.taken} of ${ladder.rungs.map((each) => Object.keys(each)[0])}`
-  const seen = [rung, forced, reason?.kind, exit?.code, failed?.code, activity?.kind, known?.pid, told]
+  const seen = [
+    rung,
+    times.reached !== null,
+    forced,
+    reason?.kind,
+    exit?.code,
+    failed?.code,
+    activity?.kind,
+    known?.pid,
+    told,
+  ]
   return JSON.stringify([state.value, ...seen])
 }
 
@@ -164,7 +192,7 @@ for (const [name, variant] of Object.entries(VARIANTS)) {
   t.test(`every computed path leads where the model says: ${name}`, async (t) => {
     const options = {
       input: inputOf(variant, () => 0),
-      events: (state: State) => [...EVENTS, ...delaysOf(state)] as LifeEvent[],
+      events: (state: State) => [...eventsOf(variant), ...delaysOf(state)] as LifeEvent[],
       serializeState,
       limit: 100_000,
     }

@@ -60,6 +60,26 @@ t.test('an agent that takes requests ends its step, starts no other, and hears n
   await refusal(() => agent.cancel(), 'process_not_found')
 })
 
+t.test('an agent written with reeve/agent: all that it says is known, and it hears why', async (t) => {
+  const c = await crew(t)
+  const agent = c.spawn({
+    command: [process.execPath, fixture('works-with-kit.js'), '100'],
+    ready: { report: true },
+    heartbeat: { timeout: '1m', sources: ['report'] },
+    restart: ALWAYS,
+  })
+  await agent.ready
+  await until(() => agent.record.usage, { what: 'its use' })
+  t.match(agent.record, { activity: { kind: 'working' }, usage: { turns: 1, tokens: 20, usd: 0.3 } })
+  t.match(notesOf(c, agent, 'activity')[0]?.activity, { on: 'model', until: '1970-01-01T00:00:00.000Z' })
+  const asked = agent.cancel({ reason: 'enough', by: 'a person' })
+  t.match(await soon(asked, 'cancelled'), { killSignal: null })
+  t.match(log(agent), /^supervised\n(begin\nend\n)+$/)
+  t.match(notesOf(c, agent, 'result')[0]?.evidence?.said, {
+    asked: { reason: 'cancelled', by: 'a person', message: 'enough', until: true },
+  })
+})
+
 t.test('one that does not: SIGINT to its leader alone; what that leaves is asked to end', async (t) => {
   const c = await crew(t)
   const agent = c.spawn({

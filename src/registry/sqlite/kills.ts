@@ -15,6 +15,7 @@ export function followKills(database: Database): FollowKill {
     UPDATE agent_kill SET signal = coalesce(?, signal), forced = max(forced, ?), pid = coalesce(?, pid),
       grace_period_seconds = grace_period_seconds + ? WHERE ${open}`)
   const fail = database.prepare(`UPDATE agent_kill SET error_message = ? WHERE ${open}`)
+  const withdraw = database.prepare(`DELETE FROM agent_kill WHERE ${open}`)
   const close = database.prepare(`
     UPDATE agent_kill SET killed_at = ?, escaped = ?, killed_gracefully = NOT (forced AND ?) WHERE ${open}`)
 
@@ -36,6 +37,11 @@ export function followKills(database: Database): FollowKill {
     if (isNote(entry)) return
     if (entry.to === 'terminating') beginWith(entry)
     if (!isEnd(entry.to)) return
+    // It had ended by itself before anything that was asked reached it.
+    if (entry.to !== 'killed' && !entry.reason) {
+      withdraw.run(agentId, incarnation)
+      return
+    }
     const bySigkill = entry.exit?.signal === 'SIGKILL' ? 1 : 0
     const escaped = JSON.stringify(entry.escaped ?? [])
     const { changes } = close.run(entry.at, escaped, bySigkill, agentId, incarnation)
