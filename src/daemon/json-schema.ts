@@ -13,6 +13,8 @@ export function jsonSchemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonSch
     io,
     unrepresentable: 'any',
     override({ zodSchema, jsonSchema }) {
+      // A switch in a query is written as a word, and read as what it says.
+      if (jsonSchema.type === 'boolean') delete jsonSchema.enum
       if (zodSchema instanceof z.ZodObject && jsonSchema.properties) {
         const kept = Object.entries(jsonSchema.properties).filter(([key]) => !isRefused(zodSchema.shape[key]))
         jsonSchema.properties = Object.fromEntries(kept.map(([key, each]) => [snakeKey(key), each]))

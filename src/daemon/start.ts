@@ -10,6 +10,7 @@ import { spawnDetached } from '../process/detached.ts'
 import { scrubbed } from '../process/launch.ts'
 import { parseStrictly } from '../strict.ts'
 import { errorFromWire, isWireError } from '../wire.ts'
+import { claimStart } from './claim.ts'
 import { type DaemonOptions, daemonOptionsSchema } from './daemon-options.ts'
 import { daemonLog, setAside } from './log.ts'
 import { type DaemonStatus, findDaemon, homeOf } from './reach.ts'
@@ -18,7 +19,7 @@ const HOST = fileURLToPath(new URL('./daemon-host.js', import.meta.url))
 /** A daemon is up after 0.3 s; one that has much to recover, on a machine under load, may take its time. */
 const START_LIMIT_MS = 60_000
 /** The home is locked: by another that starts or stops, and in the end is found or gone. */
-const LOCKED_LIMIT_MS = 15_000
+const LOCKED_LIMIT_MS = 10_000
 const LOOK_EVERY_MS = 50
 const TRY_EVERY_MS = 1_000
 
@@ -45,9 +46,10 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Started>
     const daemon = await findDaemon(home)
     if (daemon && !daemon.stopping) return { daemon, started: false }
     const nowMs = realClock.now()
-    if (!daemon && nowMs - triedAtMs >= TRY_EVERY_MS) {
+    const giveBack = !daemon && nowMs - triedAtMs >= TRY_EVERY_MS ? claimStart(home) : undefined
+    if (giveBack) {
       triedAtMs = nowMs
-      const refusal = await launch(home, options)
+      const refusal = await launch(home, options).finally(giveBack)
       const started = refusal ? undefined : await findDaemon(home)
       if (started) return { daemon: started, started: true }
       if (refusal && (refusal.code !== 'home_locked' || nowMs >= untilMs)) throw refusal

@@ -21,6 +21,8 @@ export interface StreamOptions {
   readonly breath?: string
   /** How a failure on the way is told; without it the reader is cut off. */
   readonly failure?: (cause: unknown) => string
+  /** For tests. */
+  readonly slowAfterMs?: number
 }
 
 /** Gives text in pieces; the signal says that nobody reads any more. */
@@ -89,12 +91,14 @@ class Outflow {
       this.leave()
       return undefined
     }
-    this.#slow = realClock.setTimeout(() => this.#of.cutOff(), SLOW_AFTER_MS)
+    const { slowAfterMs = SLOW_AFTER_MS } = this.#options
+    this.#slow = realClock.setTimeout(() => this.#of.cutOff(), slowAfterMs)
     return text
   }
 
   /** Nobody reads any more. */
   readonly leave = (): void => {
+    if (this.#over.signal.aborted) return
     this.#ended = true
     realClock.clearTimeout(this.#slow)
     this.#of.signal.removeEventListener('abort', this.leave)

@@ -1,10 +1,21 @@
 /** What a registry owes to those who ask. */
 import assert from 'node:assert/strict'
-import type { AgentState } from '../../../machines/events.ts'
+import type { AgentState, Entry } from '../../../machines/events.ts'
 import { matches, type RecordFilter } from '../record.ts'
+import type { Place } from '../registry.ts'
 import type { Case } from './case.ts'
 import { append, holds, idsOf } from './claims.ts'
 import { batchesOf, ofAgent, recordsOf, Writer } from './samples.ts'
+
+const isOf =
+  (agentId: string) =>
+  (entry: Entry): boolean =>
+    entry.agentId === agentId
+
+const placeOf = (entry: Entry | undefined): Place => {
+  assert.ok(entry)
+  return { supervisorId: entry.supervisorId, seq: entry.seq }
+}
 
 export const answering: readonly Case[] = [
   {
@@ -90,6 +101,25 @@ export const answering: readonly Case[] = [
       }
       await Promise.all(readers)
       await holds(registry, entries)
+    },
+  },
+  {
+    title: 'the log is read on from any place in it, over supervisors, in the order in which it was taken',
+    async run(registry) {
+      if (!registry.after) return
+      const [first, second] = [new Writer('supervisor-1'), new Writer('supervisor-2')]
+      const log = [...first.killed('a'), ...second.killed('b'), ...first.start('c')]
+      await append(registry, batchesOf(log, 3))
+      assert.deepEqual(await registry.after(null, log.length + 1), log)
+      assert.deepEqual(await registry.after(null, 2), log.slice(0, 2))
+      for (const [i, { supervisorId, seq }] of log.entries())
+        assert.deepEqual(await registry.after({ supervisorId, seq }, log.length), log.slice(i + 1))
+      // The place of what was taken out is where its neighbours are.
+      await registry.remove('b', { history: true })
+      const left = log.filter(({ agentId }) => agentId !== 'b')
+      assert.deepEqual(await registry.after(null, log.length), left)
+      assert.deepEqual(await registry.after(placeOf(log.findLast(isOf('a'))), log.length), ofAgent(log, 'c'))
+      await assert.rejects(registry.after({ supervisorId: 'nobody', seq: 1 }, 1), { code: 'entries_gone' })
     },
   },
   {
