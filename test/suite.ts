@@ -12,14 +12,21 @@ import t from 'tap'
 const JOBS = 4
 /** A file that has not ended by then is ended, with a word on what it was doing. */
 const TIMEOUT_MS = 120_000
+/** Folders whose files only read and compute, and share what takes long to load: a process for all of them. */
+const TOGETHER = ['architecture', 'observe']
 /** Those with the longest tests begin, so that none is left alone at the end. */
 const FIRST = ['scenarios', 'process', 'health', 'contract', 'bench', 'registry']
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const rankOf = (file: string): number => FIRST.indexOf(file.split('/')[0] ?? '') + 1 || FIRST.length + 1
+const folderOf = (file: string): string => file.split('/')[0] ?? ''
+const rankOf = (file: string): number => FIRST.indexOf(folderOf(file)) + 1 || FIRST.length + 1
 const files = readdirSync(here, { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.js'))
   .sort((a, b) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1))
+const groups = [
+  ...TOGETHER.map((folder) => files.filter((file) => folderOf(file) === folder)),
+  ...files.filter((file) => !TOGETHER.includes(folderOf(file))).map((file) => [file]),
+]
 
 // None of what tap's runner gave this process for its children.
 const env = Object.fromEntries(
@@ -28,11 +35,17 @@ const env = Object.fromEntries(
 
 t.setTimeout(0)
 t.jobs = JOBS
-t.plan(files.length)
-for (const file of files)
-  t.spawn(process.execPath, ['--enable-source-maps', join(here, file)], {
-    name: file.replace(/\.js$/, '.ts'),
-    buffered: true,
-    timeout: TIMEOUT_MS,
-    env: { ...env, TAP_TIMEOUT: String(TIMEOUT_MS / 1000) },
-  })
+t.plan(groups.length)
+for (const group of groups) {
+  const paths = group.map((file) => join(here, file))
+  t.spawn(
+    process.execPath,
+    ['--enable-source-maps', ...paths.slice(1).map((path) => `--import=${path}`), ...paths.slice(0, 1)],
+    {
+      name: group.map((file) => file.replace(/\.js$/, '.ts')).join(' '),
+      buffered: true,
+      timeout: TIMEOUT_MS,
+      env: { ...env, TAP_TIMEOUT: String(TIMEOUT_MS / 1000) },
+    },
+  )
+}
