@@ -25,7 +25,7 @@ const FIXTURES = join(dirname(DIST), 'test', 'fixtures')
 export const fixture = (name: string): string => join(FIXTURES, name)
 
 export interface UntilOptions {
-  /** Fails after this long. Default 10 s: a bound for a tired machine, not a measure. */
+  /** Fails after this long. Default 15 s: a bound for a tired machine, not a measure. */
   readonly timeoutMs?: number
   /** What is waited for, in words. */
   readonly what: string
@@ -34,7 +34,7 @@ export interface UntilOptions {
 /** Looks every few milliseconds until the condition gives something; returns that. Throws when the time is over. */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 10_000, what }: UntilOptions,
+  { timeoutMs = 15_000, what }: UntilOptions,
 ): Promise<NonNullable<Exclude<T, false>>> {
   for (const endMs = performance.now() + timeoutMs; ; await pause(3)) {
     const found = await condition()
@@ -45,7 +45,7 @@ export async function until<T>(
 }
 
 /** Awaits a promise, but not for ever. */
-export async function soon<T>(promise: Promise<T>, what: string, timeoutMs = 10_000): Promise<T> {
+export async function soon<T>(promise: Promise<T>, what: string, timeoutMs = 15_000): Promise<T> {
   const over = new AbortController()
   const late = pause(timeoutMs, undefined, { signal: over.signal }).then(() => {
     throw new Error(`not within ${timeoutMs} ms: ${what}`)
@@ -81,7 +81,7 @@ export const pidsFrom = (file: string, howMany = 1): Promise<number[]> =>
     { what: `${howMany} pids in ${file}` },
   )
 
-export const untilDead = (pids: readonly number[], timeoutMs = 10_000): Promise<true> =>
+export const untilDead = (pids: readonly number[], timeoutMs = 15_000): Promise<true> =>
   until(() => pids.every((pid) => !alive(pid)) || null, { timeoutMs, what: `${pids.join(', ')} are dead` })
 
 /** A folder of its own, gone in teardown. */
@@ -110,7 +110,7 @@ export function nothingIsLeft(t: Test): void {
     const left = () =>
       [...seen].filter(([key, pid]) => alive(pid) && key === `${pid}.${startOf(pid)}`).map(([, pid]) => pid)
     try {
-      await until(() => left().length === 0 || null, { timeoutMs: 3000, what: 'no process is left' })
+      await until(() => left().length === 0 || null, { timeoutMs: 10_000, what: 'no process is left' })
     } catch {
       const pids = left()
       for (const pid of pids) process.kill(pid, 'SIGKILL')

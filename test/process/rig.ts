@@ -27,11 +27,11 @@ export function temporaryFolder(t: Test): string {
   return folder
 }
 
-/** Waits for a condition, looking every 5 ms; fails with its name after `ms`. */
+/** Waits for a condition, looking every 5 ms; fails with its name after `ms`: a bound for a tired machine, not a measure. */
 export async function until<T>(
   what: string,
   probe: () => T | undefined | false | null,
-  ms = 5000,
+  ms = 20_000,
 ): Promise<T> {
   for (const endMs = realClock.now() + ms; ; ) {
     const found = probe()

@@ -23,7 +23,7 @@ t.test(
       ],
     })
     await agent.ready
-    const result = await soon(agent.stop(), 'stopped', 3000)
+    const result = await soon(agent.stop(), 'stopped')
     t.equal(result.success, true)
     t.same(ran, ['throws', 'hangs', `${agent.id} reaping SIGTERM`], 'one after another, with the record')
     t.match(agent.record.cleanupErrors, [
@@ -62,13 +62,18 @@ t.test('cleanup: false leaves the hooks out, for a look afterwards', async (t) =
 
 t.test('a hook that hangs holds up neither another agent nor a spawn', async (t) => {
   const c = await crew(t)
-  const agent = c.spawn({ command: ['true'], cleanup: [() => new Promise(() => {})], cleanupTimeout: '2s' })
+  let goOn = (): void => {}
+  const hangs = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  const agent = c.spawn({ command: ['true'], cleanup: [() => hangs], cleanupTimeout: '1m' })
   await until(() => agent.state === 'reaping' || null, { what: 'reaping' })
   const other = c.spawn({ command: FOREVER })
-  await soon(other.ready, 'the other is ready', 1000)
-  await soon(other.stop(), 'the other is stopped', 1000)
+  await soon(other.ready, 'the other is ready')
+  await soon(other.stop(), 'the other is stopped')
   t.equal(agent.state, 'reaping')
   t.equal(c.get(agent.name), agent, 'its name is its own until the end')
+  goOn()
 })
 
 t.test(

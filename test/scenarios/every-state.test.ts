@@ -46,7 +46,7 @@ for (const state of Object.keys(INTO)) {
     const agent = await reach(c, state)
     const asked = performance.now()
     const requests = Promise.allSettled([agent.stop(), agent.stop(), agent.kill()])
-    const results = await soon(requests, 'all three', 4000)
+    const results = await soon(requests, 'all three')
     t.ok(performance.now() - asked < 8000)
     const [first, ...rest] = results
     t.match(first, { status: 'fulfilled', value: { success: true, escaped: [] } })
@@ -74,7 +74,7 @@ for (const state of Object.keys(INTO)) {
   t.test(`10. kill in ${state}: at once`, async (t) => {
     const c = await crew(t)
     const agent = await reach(c, state)
-    const result = await soon(agent.kill({ reason: 'now' }), 'killed', 2000)
+    const result = await soon(agent.kill({ reason: 'now' }), 'killed')
     t.match(result, { success: true, action: 'force_kill', gracePeriodSeconds: 0, escaped: [] })
     t.same(c.list(), [])
   })
@@ -83,9 +83,9 @@ for (const state of Object.keys(INTO)) {
     const c = await crew(t)
     const spec = { ...(INTO[state]?.(c) as AgentSpec), restart: again }
     const agent = await reach(c, state, spec)
-    const result = await soon(agent.cancel({ within: 100, reason: 'no more' }), 'cancelled', 4000)
+    const result = await soon(agent.cancel({ within: 100, reason: 'no more' }), 'cancelled')
     t.match(result, { success: true, action: 'cancel', escaped: [] })
-    const record = await soon(agent.ended, 'ended', 1000)
+    const record = await soon(agent.ended, 'ended')
     t.equal(record.incarnation, 1)
     // It had ended by itself before: well, and that stands.
     if (state === 'reaping') t.match(record, { state: 'completed', reason: null })
@@ -103,7 +103,7 @@ for (const state of Object.keys(INTO)) {
       })
       agent.heartbeat('ready')
     }
-    const records = await soon(restarted, 'restarted', 5000)
+    const records = await soon(restarted, 'restarted')
     for (const record of records) t.match(record, { incarnation: 2, state: 'running', restarts: 1 })
     t.equal(agent.incarnation, 2)
   })
@@ -111,7 +111,7 @@ for (const state of Object.keys(INTO)) {
   t.test(`supervisor.stop() with an agent in ${state}: bounded, and it has ended`, async (t) => {
     const c = await crew(t)
     const agent = await reach(c, state)
-    t.same(await soon(c.stop({ timeout: '4s' }), 'stopped', 5000), { ended: 1, escaped: [], timedOut: false })
+    t.same(await soon(c.stop({ timeout: '4s' }), 'stopped'), { ended: 1, escaped: [], timedOut: false })
     t.ok(ENDS.includes(agent.state))
     await soon(agent.ended, 'ended', 100)
   })

@@ -77,9 +77,9 @@ t.test('an inspector that throws harms nobody', async (t) => {
   ]) {
     const c = await crew(t, { inspect })
     const agent = c.spawn({ command: FOREVER })
-    await soon(agent.ready, 'ready', 3000)
-    t.match(await soon(agent.stop(), 'stopped', 3000), { success: true })
-    t.match(await soon(c.stop(), 'all stopped', 3000), { timedOut: false })
+    await soon(agent.ready, 'ready')
+    t.match(await soon(agent.stop(), 'stopped'), { success: true })
+    t.match(await soon(c.stop(), 'all stopped'), { timedOut: false })
   }
 })
 
@@ -188,7 +188,7 @@ t.test(
       true,
     )
     c.actor.stop()
-    const result = await soon(c.stop({ timeout: '1s' }), 'stopped', 5000)
+    const result = await soon(c.stop({ timeout: '1s' }), 'stopped')
     t.match(result, { timedOut: true, escaped: [agent.pid] })
   },
 )

@@ -66,7 +66,7 @@ t.test(
 
     process.kill(dies.pid as number, 'SIGKILL')
     const died = performance.now()
-    t.match(await soon(dies.ended, 'the end of one watched from afar', 3000), {
+    t.match(await soon(dies.ended, 'the end of one watched from afar'), {
       state: 'crashed',
       exit: { code: null, signal: null },
     })
@@ -183,7 +183,7 @@ t.test(
     const launcher = await launcherOf(c)
     process.kill(launcher, 'SIGSTOP')
     t.teardown(() => alive(launcher) && process.kill(launcher, 'SIGCONT'))
-    const outcomes = await soon(Promise.allSettled([agent.stop(), agent.kill()]), 'answers', 3000)
+    const outcomes = await soon(Promise.allSettled([agent.stop(), agent.kill()]), 'answers')
     for (const outcome of outcomes)
       t.match(outcome, { status: 'rejected', reason: { code: 'kill_failed', message: /goes on trying/ } })
     t.match(agent.record, { state: 'terminating', alive: true, error: null })
@@ -207,7 +207,7 @@ t.test(
     process.kill(launcher, 'SIGSTOP')
     t.teardown(() => alive(launcher) && process.kill(launcher, 'SIGCONT'))
     const began = performance.now()
-    t.match(await soon(c.stop({ timeout: '800ms' }), 'stopped', 4000), {
+    t.match(await soon(c.stop({ timeout: '800ms' }), 'stopped'), {
       ended: 0,
       escaped: [pid],
       timedOut: true,

@@ -25,8 +25,8 @@ async function othersAreHeard(c: Crew): Promise<void> {
     ready: { report: true },
     heartbeat: HEARS,
   })
-  await soon(other.ready, 'another agent is ready', 3000)
-  await until(() => other.activity?.kind === 'idle' || null, { what: 'idle', timeoutMs: 3000 })
+  await soon(other.ready, 'another agent is ready')
+  await until(() => other.activity?.kind === 'idle' || null, { what: 'idle' })
   await other.kill()
 }
 

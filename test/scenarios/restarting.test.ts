@@ -231,7 +231,7 @@ t.test('races of stop, kill and restart, in every order: bounded, one process or
         const agent = c.spawn({ command: [fixture('appends-pid.sh'), file], ready: { line: 'ready' } })
         if (three !== 'kill') await agent.ready
         const asked = [one, two, three].map((name) => calls[name](agent))
-        const outcomes = await soon(Promise.allSettled(asked), `${one}, ${two}, ${three} settle`, 8000)
+        const outcomes = await soon(Promise.allSettled(asked), `${one}, ${two}, ${three} settle`)
         for (const outcome of outcomes)
           if (outcome.status === 'rejected')
             t.match(outcome.reason.code, /process_not_found|ended_before_ready/, `${one} ${two} ${three}`)
@@ -264,13 +264,13 @@ t.test('a ttl belongs to the agent: it ends a backoff too, and holds after resta
     ttl: 300,
     restart: { policy: 'permanent', backoff: { initial: '1h', max: '1h' }, intensity: false },
   })
-  t.match(await soon(waits.ended, 'ttl', 3000), { state: 'killed', reason: { kind: 'ttl' }, incarnation: 1 })
+  t.match(await soon(waits.ended, 'ttl'), { state: 'killed', reason: { kind: 'ttl' }, incarnation: 1 })
   const busy = c.spawn({
     command: ['sleep', '0.05'],
     ttl: 400,
     restart: { policy: 'permanent', backoff: quick, intensity: false },
   })
-  const record = await soon(busy.ended, 'ttl', 5000)
+  const record = await soon(busy.ended, 'ttl')
   // A life that had exited by itself in that moment ended as it did; no further one follows either way.
   if (record.state !== 'completed')
     t.match(record, { state: 'killed', reason: { kind: 'ttl', by: 'supervisor' } })
@@ -291,6 +291,6 @@ t.test(
     await agent.ready
     await until(() => agent.state === 'terminating' || null, { what: 'its ttl is over' })
     await soon(agent.restart(), 'restarted')
-    t.match(await soon(agent.ended, 'the ttl of the second life', 3000), { reason: { kind: 'ttl' } })
+    t.match(await soon(agent.ended, 'the ttl of the second life'), { reason: { kind: 'ttl' } })
   },
 )

@@ -46,8 +46,8 @@ t.test(
     const told: string[] = []
     c.on('sink-error', ({ sink, message }) => told.push(`${sink}: ${message}`))
     const agents = Array.from({ length: 20 }, () => c.spawn({ command: FOREVER }))
-    await soon(Promise.all(agents.map(({ ready }) => ready)), 'all are ready', 3000)
-    await soon(Promise.all(agents.map((agent) => agent.kill())), 'all are killed', 3000)
+    await soon(Promise.all(agents.map(({ ready }) => ready)), 'all are ready')
+    await soon(Promise.all(agents.map((agent) => agent.kill())), 'all are killed')
     const { length } = c.entriesSeen
     await until(() => (good.got.length === length && late.got.length >= length) || null, {
       what: 'the others have all',
@@ -87,7 +87,7 @@ t.test(
     t.equal(c.list().length, 1)
     t.match((await refusal(() => c.records(), 'registry_unavailable')).message, /locked/)
     await refusal(() => c.history(agent.id), 'registry_unavailable')
-    await soon(agent.stop(), 'stopped', 2000)
+    await soon(agent.stop(), 'stopped')
     await soon(agent.ended, 'ended', 100)
     ill = false
     const states = async () =>

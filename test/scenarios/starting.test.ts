@@ -173,10 +173,9 @@ t.test('15. ready said in the first moment is never missed', async (t) => {
         ready,
       }),
     )
-    await soon(Promise.all(agents.map((agent) => agent.ready)), 'all are ready', 4000)
+    await soon(Promise.all(agents.map((agent) => agent.ready)), 'all are ready')
     await until(() => agents.every(({ activity }) => activity?.kind === 'idle') || null, {
       what: 'all are idle',
-      timeoutMs: 3000,
     })
     await c.kill({ all: true })
   }

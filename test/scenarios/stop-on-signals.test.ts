@@ -69,7 +69,7 @@ t.test(
     const pids = await pidsFrom(join(folder, 'pids'))
     h.signal('SIGINT')
     t.match(await h.exited, { signal: 'SIGINT' })
-    await untilDead(pids, 3000)
+    await untilDead(pids)
   },
 )
 

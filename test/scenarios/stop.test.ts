@@ -110,7 +110,7 @@ t.test('stop during everything: agents starting, restarting, stopping, stalling,
   for (let i = 0; i < 20; i += 1) c.spawn({ command: FOREVER })
   const result = await soon(c.stop({ timeout: '5s' }), 'stopped')
   t.match(result, { escaped: [], timedOut: false })
-  await soon(others, 'all who asked are answered', 1000)
+  await soon(others, 'all who asked are answered')
   t.same(c.list(), [])
 })
 

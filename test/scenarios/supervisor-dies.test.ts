@@ -53,8 +53,8 @@ for (const [way, end] of Object.entries(WAYS)) {
       t.ok(pids.every(alive))
       end(h.pid)
       await h.exited
-      await untilDead(pids, 1000 + 500 + 1500)
-      await until(() => !existsSync(home) || null, { what: 'the home is gone', timeoutMs: 3000 })
+      await untilDead(pids, 10_000)
+      await until(() => !existsSync(home) || null, { what: 'the home is gone' })
       t.same(readdirSync(join(state, 'run')), [])
     },
   )
@@ -68,7 +68,7 @@ t.test('a home that was given stays, its sockets do not', async (t) => {
   pids.push(...(await pidsFrom(join(folder, 'pids'), 3)))
   remember(...pids)
   h.signal('SIGKILL')
-  await untilDead(pids, 3000)
+  await untilDead(pids, 10_000)
   await until(() => readdirSync(given).filter((name) => name.endsWith('.sock')).length === 0 || null, {
     what: 'no socket is left',
   })
@@ -86,7 +86,7 @@ t.test('process.exit() and a fault of the host end its agents as well', async (t
     const pids = (await said(h, 'pids')).split(' ').map(Number)
     remember(...pids)
     t.not((await h.exited).code, 0)
-    await untilDead(pids, 3000)
+    await untilDead(pids, 10_000)
   }
 })
 

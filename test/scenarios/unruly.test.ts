@@ -98,13 +98,13 @@ t.test('an agent that stops itself (SIGSTOP) is stopped and killed like any othe
   const c = await crew(t)
   const agent = c.spawn({ command: ['sh', '-c', 'kill -STOP $$; sleep 1000'] })
   await agent.ready
-  t.match(await soon(agent.stop(), 'stopped', 3000), { success: true, killedGracefully: true })
+  t.match(await soon(agent.stop(), 'stopped'), { success: true, killedGracefully: true })
   const other = c.spawn({
     command: ['sh', '-c', 'trap "" TERM; kill -STOP $$; sleep 1000'],
     stop: [{ signal: 'SIGTERM', wait: 200 }],
   })
   await other.ready
-  t.match(await soon(other.stop(), 'stopped', 3000), { success: true })
+  t.match(await soon(other.stop(), 'stopped'), { success: true })
 })
 
 t.test('an agent that kills its neighbour: that one has crashed, all others run on', async (t) => {
@@ -159,6 +159,6 @@ t.test('a crew within a crew: what an agent supervises ends with it, and has its
   await soon(outer.ready, 'ready')
   const [pid = 0] = await pidsFrom(file)
   t.match((await soon(outer.stop(), 'stopped')).escaped, [])
-  await until(() => !alive(pid) || null, { what: 'the inner agent has ended', timeoutMs: 4000 })
+  await until(() => !alive(pid) || null, { what: 'the inner agent has ended' })
   t.equal(statesOf(c, outer).at(-1), 'killed')
 })
