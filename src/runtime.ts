@@ -238,7 +238,7 @@ export class Runtime {
     const seat = this.roster.get(draft.agentId)
     if (!seat) return
     const entry = this.#number(draft, seat)
-    seat.record = fold(entry.from === null ? undefined : seat.record, entry)
+    seat.record = fold(seat.record, entry)
     if (ended) {
       this.roster.release(seat)
       this.vigil.end(seat)

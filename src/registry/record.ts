@@ -108,9 +108,12 @@ const newLife = {
   cleanupErrors: [],
 } as const
 
-/** One entry further. `record` is `undefined` before an agent's first entry. */
+/**
+ * One entry further. `record` is `undefined` before an agent's first entry, which begins anew, also for an id that an agent
+ * had before.
+ */
 export function fold(record: AgentRecord | undefined, entry: Entry): AgentRecord {
-  const before = record ?? begun(entry)
+  const before = entry.from === null || !record ? begun(entry) : record
   const base = entry.incarnation > before.incarnation ? { ...before, ...newLife } : before
   const state = entry.to
   const changed = entry.from !== entry.to

@@ -1,5 +1,6 @@
 /** The thread behind the registry: the loop stays free, a thread that dies is replaced, and nothing grows. */
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -28,6 +29,47 @@ t.test(
       )
     t.same(await link.ask({ type: 'history', agentId: 'a' }), lines)
     await link.close()
+  },
+)
+
+t.test('threads that are ended while they read harm nobody but who asked', async (t) => {
+  const link = new WorkerLink({ file: join(temporaryFolder(t), 'agents.db'), retentionMs: null })
+  const writer = new Writer()
+  const lines = [...writer.start('a'), ...writer.notes('a', 2000)].map((entry) => JSON.stringify(entry))
+  await link.ask({ type: 'append', lines, nowMs: Date.now() })
+  for (let round = 0; round < 10; round += 1) {
+    const asked = Promise.allSettled(
+      Array.from({ length: 20 }, () => link.ask({ type: 'history', agentId: 'a' })),
+    )
+    await new Promise((resolve) => setTimeout(resolve, round))
+    await link.terminate()
+    for (const result of await asked)
+      if (result.status === 'fulfilled') t.equal(result.value.length, lines.length)
+      else t.match(result.reason, { code: 'registry_unavailable' })
+  }
+  t.same(await link.ask({ type: 'history', agentId: 'a' }), lines)
+  await link.close()
+})
+
+t.test(
+  'process.exit() while SQLite is at work: the host ends with its own code, and what was taken is there',
+  async (t) => {
+    const file = join(temporaryFolder(t), 'agents.db')
+    const program = `
+    const { sqliteRegistry } = await import(${here('../../src/registry/sqlite.js')})
+    const { Writer } = await import(${here('../../src/testing.js')})
+    const registry = sqliteRegistry(${JSON.stringify(file)})
+    await registry.open()
+    const writer = new Writer()
+    await registry.append([...writer.start('a'), ...writer.notes('a', 3000)])
+    for (let i = 0; i < 20; i += 1) void registry.history('a')
+    setTimeout(() => process.exit(7), 20)`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'ignore' })
+    t.same(await once(child, 'exit'), [7, null])
+    const registry = sqliteRegistry(file)
+    await registry.open()
+    t.equal((await registry.history('a')).length, new Writer().start('a').length + 3000)
+    await registry.close?.()
   },
 )
 

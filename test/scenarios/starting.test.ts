@@ -221,7 +221,7 @@ t.test(
     const took: number[] = []
     const agents = Array.from({ length: 1000 }, () => {
       const began = performance.now()
-      const agent = c.spawn({ command: ['true'] })
+      const agent = c.spawn({ command: ['true'], spawnTimeout: '1m' })
       took.push(performance.now() - began)
       return agent
     })

@@ -93,11 +93,10 @@ const SPAWN = {
   logFile: '/logs/a.log',
 } as const
 
-/** What the records of these entries are. An agent's first entry begins anew, whatever was before. */
+/** What the records of these entries are. */
 export function recordsOf(entries: readonly Entry[]): AgentRecord[] {
   const records = new Map<string, AgentRecord>()
-  for (const entry of entries)
-    records.set(entry.agentId, fold(entry.from === null ? undefined : records.get(entry.agentId), entry))
+  for (const entry of entries) records.set(entry.agentId, fold(records.get(entry.agentId), entry))
   return [...records.values()]
 }
 

@@ -82,6 +82,24 @@ export const taking: readonly Case[] = [
     },
   },
   {
+    title: 'an id that an agent had before begins anew: nothing of the former one is in its record',
+    async run(registry) {
+      const writer = new Writer()
+      const former = { name: 'former', task: 'T-1', lane: 'l', labels: { team: 'a' } }
+      const entries = [...writer.killed('a', former), ...writer.start('a', { name: 'latter' })]
+      await append(registry, batchesOf(entries, 4))
+      await holds(registry, entries)
+      const [record] = await registry.records()
+      assert.deepEqual(
+        [record?.name, record?.task, record?.labels, record?.exit, record?.reason, record?.createdAt],
+        ['latter', null, {}, null, null, entries[7]?.at],
+      )
+      const ofTwo = new Writer('another').killed('a', { task: 'T-2' })
+      await append(registry, batchesOf(ofTwo, 4))
+      await holds(registry, [...entries, ...ofTwo])
+    },
+  },
+  {
     title: 'batches that are appended without waiting are taken in their order',
     async run(registry) {
       const writer = new Writer()

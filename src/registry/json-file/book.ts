@@ -47,8 +47,7 @@ export class Book {
   #fold(entry: Entry): boolean {
     const { agentId, supervisorId, seq, at } = entry
     if (seq > this.passed(supervisorId)) this.#passed.set(supervisorId, { supervisorId, seq, at })
-    // An agent's first entry begins anew, also for an id that an agent had before.
-    const record = fold(entry.from === null ? undefined : this.records.get(agentId), entry)
+    const record = fold(this.records.get(agentId), entry)
     this.records.set(agentId, record)
     this.#forgotten.delete(agentId)
     this.#ended.delete(agentId)

@@ -102,8 +102,7 @@ const isLate = ({ record, lastSeq }: Known, entry: Entry): boolean =>
 
 function further(before: (Known & Partial<Touched>) | undefined, entry: Entry): Touched {
   return {
-    // An agent's first entry begins anew, also for an id that an agent had before.
-    record: fold(entry.from === null ? undefined : before?.record, entry),
+    record: fold(before?.record, entry),
     pid: entry.pid ?? before?.pid ?? null,
     lastSeq: entry.seq,
     moved: before?.moved === true || !isNote(entry),

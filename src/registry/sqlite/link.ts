@@ -1,14 +1,32 @@
 /** The loop's side of the worker: requests and answers, and what happens when the worker dies. */
 import { Worker } from 'node:worker_threads'
-import { realClock } from '../../clock.ts'
+import { realClock, type Timer } from '../../clock.ts'
 import { ReeveError } from '../../errors.ts'
 import { fromFault } from './faults.ts'
-import type { Answer, Asked, Request, WorkerSetup } from './protocol.ts'
+import { Gate } from './gate.ts'
+import type { Answer, Asked, Request, WorkerData, WorkerSetup } from './protocol.ts'
 
 /** Requests that may wait for an answer; more are refused at once, so that a hung disk fills no memory. */
 const MAX_PENDING = 64
-/** A worker that has not closed the database by then is ended as it is: a transaction is whole or not there. */
+/** A worker that has not closed the database by then is left alone: a transaction is whole or not there. */
 const CLOSE_LIMIT_MS = 2_000
+/** The process that exits lets what is under way in SQLite come to its end, for no longer than this. */
+const EXIT_LIMIT_MS = 2_000
+
+/** Of all workers that there are. */
+const gates = new Set<Gate>()
+let exitIsWatched = false
+
+function add(gate: Gate): void {
+  gates.add(gate)
+  if (exitIsWatched) return
+  exitIsWatched = true
+  process.on('exit', () => {
+    const untilMs = realClock.now() + EXIT_LIMIT_MS
+    for (const each of gates) each.shut()
+    for (const each of gates) each.waitUntilEmpty(Math.max(0, untilMs - realClock.now()))
+  })
+}
 
 interface Pending {
   readonly resolve: (rows: readonly string[]) => void
@@ -19,6 +37,7 @@ export class WorkerLink {
   readonly #setup: WorkerSetup
   readonly #pending = new Map<number, Pending>()
   #worker: Worker | undefined
+  #gate = new Gate()
   #asked = 0
   /** Its end is waited for: the loop is held until then. */
   #ending = false
@@ -51,27 +70,45 @@ export class WorkerLink {
     })
   }
 
-  /** Closes the database after what was asked before, within {@link CLOSE_LIMIT_MS}. A further request opens it again. */
+  /**
+   * Closes the database after what was asked before, within {@link CLOSE_LIMIT_MS}. A further request opens it again.
+   *
+   * @throws ReeveError `registry_unavailable` when it could not be closed in time
+   */
   async close(): Promise<void> {
     const worker = this.#worker
     if (!worker) return
     const exited = this.#exitOf(worker)
-    const timer = realClock.setTimeout(() => void worker.terminate(), CLOSE_LIMIT_MS)
+    let timer: Timer
+    const late = new Promise<never>((_, reject) => {
+      timer = realClock.setTimeout(() => {
+        const message = `${this.#setup.file} could not be closed within ${CLOSE_LIMIT_MS} ms. Is its disk there?`
+        const error = new ReeveError('registry_unavailable', message)
+        this.#end(worker)
+        worker.unref()
+        this.#lost(worker, error)
+        reject(error)
+      }, CLOSE_LIMIT_MS)
+    })
     try {
-      await this.ask({ type: 'close' })
-      await exited
+      await Promise.race([Promise.all([this.ask({ type: 'close' }), exited]), late])
     } finally {
       realClock.clearTimeout(timer)
     }
   }
 
-  /** Ends the worker as it is. What was asked and not answered is rejected. */
+  /** Ends the worker once it is out of SQLite. What was asked and not answered is rejected. */
   async terminate(): Promise<void> {
     const worker = this.#worker
     if (!worker) return
     const exited = this.#exitOf(worker)
-    await worker.terminate()
+    this.#end(worker)
     await exited
+  }
+
+  /** Inside SQLite it is not to be ended: it leaves when it comes out. */
+  #end(worker: Worker): void {
+    if (this.#gate.shut()) void worker.terminate()
   }
 
   #exitOf(worker: Worker): Promise<unknown> {
@@ -81,19 +118,29 @@ export class WorkerLink {
   }
 
   #start(): Worker {
+    const gate = new Gate()
     const worker = new Worker(new URL('./worker.js', import.meta.url), {
       name: 'reeve sqlite',
-      workerData: this.#setup,
+      workerData: { ...this.#setup, gate: gate.memory } satisfies WorkerData,
       // Not the flags of this process (loaders, inspectors), nor a word about node:sqlite on its stderr.
       execArgv: ['--disable-warning=ExperimentalWarning'],
     })
     worker.unref()
+    this.#gate = gate
+    add(gate)
     let cause: unknown
     worker.on('message', (answer: Answer) => this.#take(worker, answer))
     worker.on('error', (error) => {
       cause = error
     })
-    worker.on('exit', (code) => this.#lost(worker, code, cause))
+    worker.on('exit', (code) => {
+      gates.delete(gate)
+      const message = `the thread that writes ${this.#setup.file} ended (code ${code}). The next request starts another.`
+      this.#lost(
+        worker,
+        new ReeveError('registry_unavailable', message, { ...(cause !== undefined && { cause }) }),
+      )
+    })
     return worker
   }
 
@@ -105,12 +152,10 @@ export class WorkerLink {
     else pending?.resolve(answer.rows)
   }
 
-  #lost(worker: Worker, code: number, cause: unknown): void {
+  #lost(worker: Worker, error: ReeveError): void {
     if (this.#worker !== worker) return
     this.#worker = undefined
     this.#ending = false
-    const message = `the thread that writes ${this.#setup.file} ended (code ${code}). The next request starts another.`
-    const error = new ReeveError('registry_unavailable', message, { ...(cause !== undefined && { cause }) })
     for (const { reject } of this.#pending.values()) reject(error)
     this.#pending.clear()
   }

@@ -11,6 +11,11 @@ export interface WorkerSetup {
   readonly retentionMs: number | null
 }
 
+/** … and the memory of its {@link Gate}. */
+export interface WorkerData extends WorkerSetup {
+  readonly gate: SharedArrayBuffer
+}
+
 /** `nowMs`: milliseconds since 1970, by the clock of the one who asks. */
 export type Request =
   | { readonly type: 'open'; readonly nowMs: number }

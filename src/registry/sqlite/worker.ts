@@ -2,12 +2,15 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { messageOf, ReeveError } from '../../errors.ts'
 import { toFault } from './faults.ts'
-import type { Answer, Asked } from './protocol.ts'
+import { Gate } from './gate.ts'
+import type { Answer, Asked, WorkerData } from './protocol.ts'
 import { SqliteStore } from './store.ts'
 
 const port = parentPort
 if (!port) throw new ReeveError('internal', 'sqlite/worker.js runs in a worker thread only')
-const store = new SqliteStore(workerData)
+const setup: WorkerData = workerData
+const store = new SqliteStore(setup)
+const gate = new Gate(setup.gate)
 
 async function answer({ id, request }: Asked): Promise<Answer> {
   try {
@@ -22,7 +25,10 @@ async function answer({ id, request }: Asked): Promise<Answer> {
 let last = Promise.resolve()
 port.on('message', (asked: Asked) => {
   last = last.then(async () => {
-    port.postMessage(await answer(asked))
-    if (asked.request.type === 'close') port.close()
+    if (!gate.enter()) return port.close()
+    const said = await answer(asked)
+    const goesOn = gate.leave()
+    port.postMessage(said)
+    if (!goesOn || asked.request.type === 'close') port.close()
   })
 })
