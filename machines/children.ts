@@ -238,7 +238,7 @@ class Keeper {
       ref: null,
       state: spec.from,
       intent,
-      asked: life?.reason ?? null,
+      asked: life?.late ?? life?.reason ?? null,
       history,
       exit: life?.exit ?? null,
       faulted: false,

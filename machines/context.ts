@@ -1,5 +1,5 @@
 /** What one life is given, what it knows, and what it leaves behind. */
-import { type Ladder, type Rung, startLadder } from './escalation.ts'
+import { cancelFirst, type Ladder, type Rung, startLadder } from './escalation.ts'
 import type {
   Activity,
   AgentState,
@@ -60,6 +60,10 @@ export interface Adoption {
   /** Rungs of its ladder that were taken already, and what the last of them has still to wait. */
   readonly rungsTaken?: number
   readonly rungLeftMs?: number
+  /** Its ladder begins with a cancellation, which had this long. */
+  readonly withinMs?: number | null
+  /** Why its end was asked for when it had exited already. */
+  readonly late?: Reason | null
   /** SIGKILL was sent. */
   readonly forced?: boolean
 }
@@ -141,7 +145,8 @@ export function contextOf({ adopt, ...input }: LifeInput): LifeContext {
 }
 
 /** The ladder from where it was left: no signal is sent twice. */
-function ladderOf(rungs: readonly Rung[], nowMs: number, adopt: Adoption | undefined): Ladder {
+function ladderOf(own: readonly Rung[], nowMs: number, adopt: Adoption | undefined): Ladder {
+  const rungs = adopt?.withinMs == null ? own : cancelFirst(own, adopt.withinMs)
   const taken = Math.min(adopt?.rungsTaken ?? 0, rungs.length)
   const last = rungs[taken - 1]
   if (!last) return startLadder(rungs, nowMs)

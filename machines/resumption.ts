@@ -83,6 +83,8 @@ export function resume(trail: Trail, left: Left, adopt: boolean): Resumption {
       activity: trail.activity,
       evidence: trail.evidence,
       forced: trail.forced,
+      withinMs: trail.withinMs,
+      late: trail.late,
       rungsTaken: Math.max(trail.rungsTaken, alive ? left.rungsTaken : 0),
     },
     told: (alive || left.kind === 'launching') && !tidings.some(({ type }) => type === 'STOP'),
@@ -92,10 +94,11 @@ export function resume(trail: Trail, left: Left, adopt: boolean): Resumption {
 }
 
 /** A stall or a missed readiness leaves the policy to decide; whatever else was asked is final. */
-function intentOf({ again, reason }: Trail, adopt: boolean): Intent {
+function intentOf({ again, reason, late }: Trail, adopt: boolean): Intent {
   if (!adopt) return 'end'
   if (again) return 'again'
-  return reason !== null && !isCrashlike(reason) ? 'end' : 'by_policy'
+  const asked = late ?? reason
+  return asked !== null && !isCrashlike(asked) ? 'end' : 'by_policy'
 }
 
 function tidingsFor(trail: Trail, left: Left, adopt: boolean): Tiding[] {

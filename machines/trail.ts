@@ -34,6 +34,10 @@ export interface Trail {
   /** Rungs of its ladder that were taken. */
   readonly rungsTaken: number
   readonly lastRung: { readonly at: string; readonly waitMs: number | null } | null
+  /** It was asked first to end by itself, and had this long: a rung before those of its spec. */
+  readonly withinMs: number | null
+  /** Why its end was asked for when it had exited already. */
+  readonly late: Reason | null
   /** A further life was asked for. */
   readonly again: boolean
   /** SIGKILL was sent. */
@@ -68,6 +72,8 @@ const NEW_LIFE = {
   unverified: false,
   rungsTaken: 0,
   lastRung: null,
+  withinMs: null,
+  late: null,
   again: false,
   forced: false,
   reportOffset: 0,
@@ -99,7 +105,7 @@ function begun(before: Trail | null, entry: Entry): Trail {
 }
 
 function noted(base: Trail, entry: Entry): Partial<Trail> {
-  const { event, at, activity, reportOffset, evidence } = entry
+  const { event, at, activity, reportOffset, evidence, reason } = entry
   const rung = { rungsTaken: base.rungsTaken + 1, lastRung: { at, waitMs: evidence?.waitMs ?? null } }
   return {
     ...identityIn(entry),
@@ -107,7 +113,11 @@ function noted(base: Trail, entry: Entry): Partial<Trail> {
     ...(activity && { activity }),
     ...(event === 'rung' && (evidence?.signal === 'SIGKILL' ? { forced: true } : rung)),
     ...(event === 'kill' && { forced: true }),
-    ...(event === 'budget_warning' && { warned: true }),
+    // Of its lifetime: what it uses tells by itself of what it was warned.
+    ...(event === 'budget_warning' && !evidence?.budget && { warned: true }),
+    // The later request is the one that counts.
+    ...(event === 'stop' && { again: false }),
+    ...(reason && (base.state === 'reaping' ? { late: reason } : { reason })),
     ...(entry.escaped && { escaped: entry.escaped }),
   }
 }
@@ -135,7 +145,13 @@ function changed(base: Trail, entry: Entry, policy: RestartPolicy): Partial<Trai
         activity: entry.activity ?? { kind: 'working' },
       }
     case 'terminating':
-      return { ...said, activity: null, evidence: evidence ?? null, forced: event === 'kill' }
+      return {
+        ...said,
+        activity: null,
+        evidence: evidence ?? null,
+        withinMs: evidence?.withinMs ?? null,
+        forced: event === 'kill',
+      }
     case 'reaping':
       return { ...said, activity: null, exitedAt: at }
     case 'restarting':

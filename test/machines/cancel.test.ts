@@ -1,6 +1,14 @@
 /** Cancellations on the stepping clock: at any moment of any life, in any company, nothing begins afterwards. */
 import t from 'tap'
-import type { Reason } from '../../machines/events.ts'
+import { createActor } from 'xstate'
+import { agentMachine } from '../../machines/agent.ts'
+import type { LifeInput } from '../../machines/context.ts'
+import { effectActions } from '../../machines/effects.ts'
+import type { Entry, EntryDraft, Reason } from '../../machines/events.ts'
+import { NO_HISTORY } from '../../machines/restart.ts'
+import { resume } from '../../machines/resumption.ts'
+import { trailOf } from '../../machines/trail.ts'
+import { SteppingClock } from '../../src/clock.ts'
 import { childSpec, POLICY, World } from './world.ts'
 
 const cancelled: Reason = { kind: 'cancelled', by: 'test' }
@@ -82,3 +90,131 @@ t.test('only when its time is over is the tree signalled', async (t) => {
       reason: cancelled,
     })
 })
+
+/** What a successor reads of an agent: the log of this world, up to now. */
+const logOf = (world: World, agentId: string): Entry[] =>
+  world.told
+    .filter(({ entry }) => entry.agentId === agentId)
+    .map(({ entry: { process, ...entry }, atMs }, i) => ({
+      ...entry,
+      ...process,
+      seq: i + 1,
+      at: new Date(atMs).toISOString(),
+      supervisorId: 's',
+      host: 'h',
+    }))
+
+t.test(
+  'a successor goes on with a cancellation where it stood: no rung of its own is left out',
+  async (t) => {
+    const child = childSpec('a')
+    const world = new World({ seed: 3, stubborn: true })
+    world.send({ type: 'SPAWN', child })
+    world.clock.advance(100)
+    world.send({ type: 'STOP', agentId: 'a', reason: cancelled, cancelMs: 10_000 })
+    world.clock.advance(4_000)
+    const trail = trailOf(logOf(world, 'a'), child.restart)
+    const process = trail?.process
+    if (!trail || !process) throw new Error('no process')
+    t.match(trail, { state: 'terminating', reason: cancelled, rungsTaken: 1, withinMs: 10_000 })
+    const left = { kind: 'alive', process, endedBy: 'asked', rungsTaken: 0 } as const
+    const { life, intent } = resume(trail, left, true)
+    t.equal(intent, 'end')
+    const clock = new SteppingClock()
+    const entries: EntryDraft[] = []
+    const rungs: string[] = []
+    const actor = createActor(
+      agentMachine.provide({
+        actions: effectActions(
+          {
+            launch: () => t.fail('launched again'),
+            withdrawLaunch: () => {},
+            takeRung: (_life, rung) => rungs.push(JSON.stringify(rung)),
+            killTree: () => rungs.push('SIGKILL'),
+            sweepTree: () => {},
+            cleanUp: () => {},
+          },
+          (cause) => t.fail(String(cause)),
+        ),
+      }),
+      {
+        clock,
+        input: {
+          ...{ agentId: 'a', incarnation: 1, name: 'a', from: 'terminating', policy: POLICY },
+          now: () => clock.now(),
+          adopt: life && { ...life, runningSinceMs: 0, rungLeftMs: 6_000 },
+        },
+      } as { clock: SteppingClock; input: LifeInput },
+    )
+    actor.on('entry', ({ entry }) => entries.push(entry))
+    actor.start()
+    clock.advance(5_900)
+    t.same(rungs, [], 'it still has its time, and is not asked again')
+    clock.advance(200)
+    t.same(rungs, ['{"signal":"SIGTERM","waitMs":1000}'])
+    actor.send({ type: 'EXITED', agentId: 'a', incarnation: 1, exit: { code: null, signal: 'SIGTERM' } })
+    actor.send({ type: 'SWEPT', agentId: 'a', incarnation: 1, swept: [], escaped: [] })
+    t.match(actor.getSnapshot().output, { end: 'killed', reason: cancelled })
+  },
+)
+
+t.test(
+  'what was asked of one that was ending already is in its log: a successor brings it back no more',
+  async (t) => {
+    const child = childSpec('a')
+    for (const [from, ask] of [
+      [
+        'terminating',
+        (world: World) =>
+          world.send({ type: 'STOP', agentId: 'a', reason: { kind: 'stall', by: 'killStalled' } }),
+      ],
+      ['reaping', (world: World) => world.crash({ agentId: 'a', incarnation: 1 })],
+    ] as const) {
+      const world = new World({ seed: 3, stubborn: true })
+      world.send({ type: 'SPAWN', child })
+      world.clock.advance(100)
+      ask(world)
+      t.equal(world.statesOf('a').at(-1), from)
+      const before = trailOf(logOf(world, 'a'), child.restart)
+      world.send({ type: 'STOP', agentId: 'a', reason: cancelled, cancelMs: 1_000 })
+      const trail = trailOf(logOf(world, 'a'), child.restart)
+      const process = trail?.process
+      if (!before || !trail || !process) throw new Error('no process')
+      const left =
+        from === 'reaping'
+          ? ({
+              kind: 'gone',
+              process,
+              exit: { code: 1, signal: null },
+              at: trail.lastAt,
+              endedBy: null,
+            } as const)
+          : ({ kind: 'alive', process, endedBy: null, rungsTaken: 1 } as const)
+      t.equal(resume(before, left, true).intent, 'by_policy')
+      const resumed = resume(trail, left, true)
+      t.equal(resumed.intent, 'end', from)
+      const successor = new World({ seed: 4, stubborn: true })
+      successor.send({
+        type: 'ADOPT',
+        heir: {
+          child: childSpec('a', { from, incarnation: 1 }),
+          life: resumed.life && { ...resumed.life, runningSinceMs: 0 },
+          backoffLeftMs: 0,
+          told: resumed.told,
+          intent: resumed.intent,
+          history: NO_HISTORY,
+        },
+      })
+      if (from === 'terminating')
+        successor.send({
+          type: 'EXITED',
+          agentId: 'a',
+          incarnation: 1,
+          exit: { code: null, signal: 'SIGKILL' },
+        })
+      successor.clock.advance(LIMIT_MS)
+      const end = successor.told.find(({ ended }) => ended)?.entry
+      t.match(end, { to: from === 'reaping' ? 'crashed' : 'killed', reason: cancelled }, from)
+    }
+  },
+)

@@ -6,7 +6,7 @@ import type { LifePolicy } from '../../machines/context.ts'
 import { effectActions, type LifeEffects } from '../../machines/effects.ts'
 import { askedBy, asks } from '../../machines/escalation.ts'
 import { type EntryDraft, type LifeAddress, lifeKey } from '../../machines/events.ts'
-import { type SupervisorEvent, supervisorMachine } from '../../machines/supervisor.ts'
+import { type SupervisorEmitted, type SupervisorEvent, supervisorMachine } from '../../machines/supervisor.ts'
 import { SteppingClock } from '../../src/clock.ts'
 import { useIndexedScheduler } from '../../src/scheduler.ts'
 
@@ -57,6 +57,8 @@ type EffectName = keyof ReturnType<typeof effectActions>
 
 export interface WorldOptions {
   readonly seed?: number
+  /** Whether all of them ignore what they are asked; by dice when absent. */
+  readonly stubborn?: boolean
   /** Throws in the place of this effect, where it returns true. */
   readonly sabotage?: (effect: EffectName, life: LifeAddress) => boolean
 }
@@ -65,16 +67,18 @@ export class World {
   readonly clock = new SteppingClock()
   readonly random: () => number
   readonly lives = new Map<string, Life>()
-  readonly told: { readonly entry: EntryDraft; readonly ended: boolean }[] = []
+  readonly told: { readonly entry: EntryDraft; readonly ended: boolean; readonly atMs: number }[] = []
   readonly faults: unknown[] = []
   readonly abandoned: LifeAddress[] = []
   readonly signals: string[] = []
   /** Violations of what must always hold. */
   readonly broken: string[] = []
   readonly root
+  readonly #stubborn: boolean | undefined
 
-  constructor({ seed = 1, sabotage = () => false }: WorldOptions = {}) {
+  constructor({ seed = 1, stubborn, sabotage = () => false }: WorldOptions = {}) {
     this.random = dice(seed)
+    this.#stubborn = stubborn
     const plain = effectActions(this.#effects(), (cause) => this.faults.push(cause))
     // A fault in the logic itself, which `effectActions` would contain: thrown beside the effect.
     const actions = Object.fromEntries(
@@ -101,8 +105,9 @@ export class World {
     }
     this.root = createActor(machine, { clock: this.clock, input: { ports } })
     useIndexedScheduler(this.root, this.clock)
-    this.root.on('transition', (told) => this.told.push(told))
-    this.root.on('note', (told) => this.told.push(told))
+    const tell = (told: SupervisorEmitted) => this.told.push({ ...told, atMs: this.clock.now() })
+    this.root.on('transition', tell)
+    this.root.on('note', tell)
     this.root.start()
   }
 
@@ -156,7 +161,7 @@ export class World {
           forked: false,
           withdrawn: false,
           alive: false,
-          stubborn: this.random() < 0.3,
+          stubborn: this.#stubborn ?? this.random() < 0.3,
         }
         this.lives.set(lifeKey(address), life)
         this.#later(50, () => {
