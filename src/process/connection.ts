@@ -1,65 +1,97 @@
 /** A launcher's process with the conversation that its supervisor has with it. */
-import type { ChildProcess } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
+import type { Timer } from '../clock.ts'
 import { messageOf, ReeveError } from '../errors.ts'
-import { LATE, within } from './deadline.ts'
 import { type HelperOptions, startHelper } from './helper-process.ts'
-import { Lines, lineOf, PROTOCOL, type Reply, type Request } from './protocol.ts'
-import { socketPath } from './socket-path.ts'
+import type { KeptLife } from './launcher.ts'
+import { launcherBook, socketPath } from './launcher-files.ts'
+import { type LauncherProcess, ofChild } from './launcher-process.ts'
+import { Lines, lineOf, PROTOCOL, type Refusal, type Reply, type Request } from './protocol.ts'
 
 export interface ConnectionOptions extends HelperOptions {
   readonly ephemeral: boolean
+  readonly keepExits: boolean
+  readonly leftovers: string | null
   readonly baseEnv: Readonly<Record<string, string>>
   readonly take: (reply: Reply) => void
   readonly warning: (message: string, cause?: unknown) => void
 }
 
+/** It greets, but does not let us in. */
+export class RefusedError extends Error {
+  readonly reason: Refusal
+
+  constructor(reason: Refusal, message: string) {
+    super(message)
+    this.reason = reason
+  }
+}
+
+/** It does not say anything. */
+export class SilentError extends Error {}
+
+/** A machine under load may take its time; one that is stopped will never answer. */
 const GREETED_WITHIN_MS = 10_000
+const STOPPED_FOR_MS = 1_000
+const LOOK_EVERY_MS = 100
 /** So many are written at once. */
 const MANY_LINES = 16
 /** Requests that wait in memory because the launcher does not read: told once, for it should never happen. */
 const MANY_UNREAD_BYTES = 64 * 1024 * 1024
 
 export class Connection {
-  readonly pid: number
+  readonly process: LauncherProcess
+  readonly launcherId: string
+  /** What supervisors before left with it. */
+  readonly kept: readonly KeptLife[]
   /** Settles when the connection has ended, whoever ended it. */
   readonly closed: Promise<void>
-  /** Settles when the launcher's process has ended. */
-  readonly exited: Promise<void>
   readonly #socket: Socket
   readonly #options: ConnectionOptions
   #warned = false
   #unsent: string[] = []
   #planned: NodeJS.Immediate | undefined
 
-  private constructor(child: ChildProcess, socket: Socket, options: ConnectionOptions) {
-    this.pid = child.pid ?? 0
+  private constructor(
+    process: LauncherProcess,
+    socket: Socket,
+    kept: readonly KeptLife[],
+    options: ConnectionOptions,
+  ) {
+    this.process = process
+    this.launcherId = options.launcherId
+    this.kept = kept
     this.#socket = socket
     this.#options = options
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()))
-    const isGone = child.exitCode !== null || child.signalCode !== null
-    this.exited = isGone ? Promise.resolve() : new Promise((resolve) => child.once('exit', () => resolve()))
+  }
+
+  get pid(): number {
+    return this.process.pid
   }
 
   /** Starts a launcher and greets it. Throws `launcher_failed`. */
   static async open(options: ConnectionOptions): Promise<Connection> {
-    const child = await startHelper(options)
+    const launcher = ofChild(await startHelper(options))
     try {
-      return await Connection.#greet(child, options)
+      return await Connection.greet(launcher, options)
     } catch (error) {
-      child.kill('SIGKILL')
-      const message = `The launcher (pid ${child.pid}) does not answer: ${messageOf(error)}`
+      launcher.kill()
+      const message = `The launcher (pid ${launcher.pid}) does not answer: ${messageOf(error)}`
       throw new ReeveError('launcher_failed', message, { cause: error })
     }
   }
 
-  static async #greet(child: ChildProcess, options: ConnectionOptions): Promise<Connection> {
-    const path = socketPath(options.home, options.launcherId)
+  /** Greets one that is there. Throws `RefusedError`, `SilentError`, or what the socket says. */
+  static async greet(launcher: LauncherProcess, options: ConnectionOptions): Promise<Connection> {
+    const { home, launcherId, ephemeral, keepExits, leftovers, baseEnv } = options
+    const path = socketPath(home, launcherId)
     const socket = connect(path.address)
     socket.unref()
     socket.setEncoding('utf8')
-    const connection = new Connection(child, socket, options)
+    const kept: KeptLife[] = []
+    const connection = new Connection(launcher, socket, kept, options)
     let welcome: (reply: Reply) => void = () => {}
     let refuse: (error: Error) => void = () => {}
     const answer = new Promise<Reply>((resolve, reject) => {
@@ -67,6 +99,10 @@ export class Connection {
       refuse = reject
     })
     let take = (reply: Reply): void => {
+      if (reply.type === 'kept') {
+        kept.push(reply.life)
+        return
+      }
       welcome(reply)
       take = options.take
     }
@@ -77,19 +113,19 @@ export class Connection {
     socket.on('data', (chunk: string) => lines.push(chunk))
     socket.on('error', refuse)
     socket.on('close', () => refuse(new Error('it closed the connection')))
-    const { launcherId, ephemeral, baseEnv, clock } = options
-    const supervisorPid = process.pid
-    connection.send({ type: 'hello', protocol: PROTOCOL, launcherId, supervisorPid, ephemeral, baseEnv })
+    const greeting = { launcherId, ephemeral, keepExits, leftovers, baseEnv }
+    connection.send({ type: 'hello', protocol: PROTOCOL, supervisorPid: process.pid, ...greeting })
+    const impatience = hurry(launcher, options, refuse)
     try {
-      const reply = await within(clock, answer, GREETED_WITHIN_MS)
-      if (reply === LATE) throw new Error(`no welcome within ${GREETED_WITHIN_MS / 1000} s`)
-      if (reply.type !== 'welcome')
-        throw new Error(reply.type === 'refused' ? reply.message : `it said ${reply.type}`)
+      const reply = await answer
+      if (reply.type === 'refused') throw new RefusedError(reply.reason, reply.message)
+      if (reply.type !== 'welcome') throw new Error(`it said ${reply.type}`)
       return connection
     } catch (error) {
       socket.destroy()
       throw error
     } finally {
+      impatience()
       path.close()
     }
   }
@@ -121,12 +157,14 @@ export class Connection {
     }
   }
 
-  /** Takes away what a launcher that was killed could not: nobody listens there any more. */
+  /** Takes away what a launcher that was killed could not: nobody listens there any more, nor reads what it wrote. */
   async clearAway(): Promise<void> {
-    await this.exited
-    const path = socketPath(this.#options.home, this.#options.launcherId)
+    const { home, launcherId } = this.#options
+    await this.process.exited()
+    const path = socketPath(home, launcherId)
     path.close()
     await rm(path.path, { force: true })
+    await rm(launcherBook(home, launcherId), { force: true })
   }
 
   /** Lets the launcher know that nobody will ask any more. */
@@ -134,4 +172,24 @@ export class Connection {
     this.#flush()
     this.#socket.destroy()
   }
+}
+
+/** Gives up on one that says nothing: soon when it is stopped. Returns what ends the waiting. */
+function hurry(
+  launcher: LauncherProcess,
+  { clock }: ConnectionOptions,
+  refuse: (error: Error) => void,
+): () => void {
+  const startMs = clock.now()
+  let stoppedFor = 0
+  let timer: Timer
+  const look = (): void => {
+    stoppedFor = launcher.isStopped() ? stoppedFor + 1 : 0
+    if (stoppedFor * LOOK_EVERY_MS >= STOPPED_FOR_MS) return refuse(new SilentError('it is stopped'))
+    if (clock.now() - startMs >= GREETED_WITHIN_MS)
+      return refuse(new SilentError(`no welcome within ${GREETED_WITHIN_MS / 1000} s`))
+    timer = clock.setTimeout(look, LOOK_EVERY_MS)
+  }
+  timer = clock.setTimeout(look, LOOK_EVERY_MS)
+  return () => clock.clearTimeout(timer)
 }

@@ -8,7 +8,7 @@ import { errnoOf, messageOf, ReeveError } from '../errors.ts'
 import { LATE, within } from './deadline.ts'
 import { spawnDetached } from './detached.ts'
 import { scrubbed } from './launch.ts'
-import { launcherLog } from './socket-path.ts'
+import { launcherLog } from './launcher-files.ts'
 
 export interface HelperOptions {
   readonly home: string

@@ -2,35 +2,32 @@
 import type { Socket } from 'node:net'
 import { realClock } from '../clock.ts'
 import { messageOf } from '../errors.ts'
-import { Lives } from './lives.ts'
-import { Lines, lineOf, PROTOCOL, type Reply, type Request } from './protocol.ts'
-import { Spared } from './spared.ts'
-
-export interface HostedSupervisorOptions {
-  readonly launcherId: string
-  readonly log: (message: string) => void
-  /** Asked after a right greeting; `false` refuses it. */
-  readonly admit: () => boolean
-  /** There is nothing left to keep. */
-  readonly leave: (mayRemoveHome: boolean) => void
-}
+import type { Household } from './household.ts'
+import type { LauncherEvents } from './launcher.ts'
+import type { Lives } from './lives.ts'
+import { type Greeting, Lines, lineOf, PROTOCOL, type Refusal, type Reply, type Request } from './protocol.ts'
 
 /** How long the last word may take to reach a supervisor that does not read. */
 const LAST_WORD_MS = 1000
 
 export class HostedSupervisor {
   readonly #connection: Socket
-  readonly #options: HostedSupervisorOptions
-  readonly #spared = new Spared()
-  #lives: Lives | undefined
-  #ephemeral = false
-  #isEnding = false
+  readonly #household: Household
+  readonly #greeted: () => void
+  readonly #events: LauncherEvents = {
+    answer: (answer) => this.#send({ type: 'answer', answer }),
+    warning: (message) => this.#send({ type: 'warning', message }),
+  }
+  #state: 'silent' | 'served' | 'foreign' | 'refused' = 'silent'
+  #letGo: () => void = () => {}
   /** Lines of this turn, written together. */
   #unsent: string[] = []
 
-  constructor(connection: Socket, options: HostedSupervisorOptions) {
+  /** `greeted` is called once it said who it is, welcome or not. */
+  constructor(connection: Socket, household: Household, greeted: () => void = () => {}) {
     this.#connection = connection
-    this.#options = options
+    this.#household = household
+    this.#greeted = greeted
     const lines = new Lines(
       (line) => this.#takeLine(line),
       () => this.#warn('A request was too long and was dropped.'),
@@ -38,43 +35,40 @@ export class HostedSupervisor {
     connection.setEncoding('utf8')
     connection.on('data', (chunk: string) => lines.push(chunk))
     // `close` follows, and says all that matters.
-    connection.on('error', (error) => options.log(`connection: ${error.message}`))
+    connection.on('error', (error) => household.log(`connection: ${error.message}`))
     connection.on('close', () => this.#gone())
   }
 
   #takeLine(line: string): void {
     try {
-      this.#take(JSON.parse(line) as Request)
+      const request = JSON.parse(line) as Request
+      if (this.#state === 'served') this.#serve(request, this.#household.lives)
+      else if (this.#state === 'silent') this.#greet(request)
     } catch (error) {
       this.#warn(`A request failed: ${messageOf(error)}`)
     }
   }
 
-  #take(request: Request): void {
-    const lives = this.#lives
-    if (lives === undefined) this.#greet(request)
-    else this.#serve(request, lives)
+  #greet(request: Request): void {
+    if (request.type !== 'hello') return this.#refuse('wrong', 'say hello first')
+    if (request.launcherId !== this.#household.launcherId)
+      return this.#refuse('wrong', 'this is the launcher of another supervisor')
+    this.#greeted()
+    if (request.protocol !== PROTOCOL) return this.#stay(request)
+    const kept = this.#household.admit(this.#events, request)
+    if (kept === undefined)
+      return this.#refuse('busy', 'this launcher has its supervisor, or is about to leave')
+    this.#state = 'served'
+    for (const life of kept) this.#send({ type: 'kept', life })
+    this.#send({ type: 'welcome', protocol: PROTOCOL, pid: process.pid })
   }
 
-  #greet(request: Request): void {
-    const { launcherId, admit } = this.#options
-    if (request.type !== 'hello') return this.#refuse('say hello first')
-    if (request.protocol !== PROTOCOL)
-      return this.#refuse(`this launcher speaks protocol ${PROTOCOL}, not ${request.protocol}`)
-    if (request.launcherId !== launcherId) return this.#refuse('this is the launcher of another supervisor')
-    if (!admit()) return this.#refuse('this launcher has its supervisor')
-    this.#spared.add(request.supervisorPid)
-    this.#ephemeral = request.ephemeral
-    this.#lives = new Lives({
-      baseEnv: request.baseEnv,
-      clock: realClock,
-      spared: this.#spared,
-      events: {
-        answer: (answer) => this.#send({ type: 'answer', answer }),
-        warning: (message) => this.#warn(message),
-      },
-    })
-    this.#send({ type: 'welcome', protocol: PROTOCOL, pid: process.pid })
+  /** It is not understood, but while it stays it looks after its agents itself. */
+  #stay({ protocol }: Greeting): void {
+    this.#state = 'foreign'
+    this.#letGo = this.#household.hold()
+    const message = `this launcher speaks protocol ${PROTOCOL}, not ${protocol}`
+    this.#send({ type: 'refused', reason: 'protocol', message })
   }
 
   #serve(request: Request, lives: Lives): void {
@@ -97,14 +91,20 @@ export class HostedSupervisor {
         return void this.#vitals(request.id, lives.vitals(request.lives, request.options))
       case 'release':
         return lives.release(request.life)
-      case 'watch':
-        return lives.watch(request.terms, request.process)
-      case 'inherit':
-        return lives.inherit(request.terms, request.process)
-      case 'lost':
-        return void lives.lost(request.terms)
+      case 'keep':
+        return lives.keep(request.life, request)
+      case 'rotate':
+        return lives.rotate(request.lives)
+      case 'adopt':
+        return lives.adopt(request.life)
+      case 'dismiss':
+        return lives.dismiss(request.life)
+      case 'acknowledge':
+        return lives.acknowledge(request.lives)
+      case 'ping':
+        return this.#send({ type: 'pong', id: request.id })
       case 'bye':
-        return void this.#end(lives)
+        return void this.#household.bye((escaped) => this.#farewell({ type: 'left', escaped }))
       default:
         return request satisfies never
     }
@@ -128,50 +128,31 @@ export class HostedSupervisor {
     }
   }
 
-  #refuse(message: string): void {
-    this.#options.log(`refused a connection: ${message}`)
-    this.#connection.end(lineOf({ type: 'refused', message }))
+  #refuse(reason: Refusal, message: string): void {
+    this.#state = 'refused'
+    this.#household.log(`refused a connection: ${message}`)
+    this.#connection.end(lineOf({ type: 'refused', reason, message }))
   }
 
-  /** The connection has ended. Without `bye` the supervisor died, and all of its is ended. */
   #gone(): void {
-    if (this.#lives === undefined) return
-    if (!this.#isEnding) this.#options.log('the supervisor is gone; its agents are ended')
-    void this.#end(this.#lives)
+    if (this.#state === 'served') this.#household.gone(this.#events)
+    this.#letGo()
   }
 
-  async #end(lives: Lives): Promise<void> {
-    if (this.#isEnding) return
-    this.#isEnding = true
-    const escaped = await this.#endAll(lives)
-    if (escaped.length > 0) this.#options.log(`could not be ended: ${escaped.join(', ')}`)
-    // A supervisor that is there to hear the last word looks after its home itself.
-    const isAlone = this.#connection.destroyed
-    if (!isAlone) await this.#lastWord({ type: 'left', escaped })
-    this.#options.leave(isAlone && this.#ephemeral)
-  }
-
-  /** Whatever goes wrong, a launcher does not stay for ever. */
-  async #endAll(lives: Lives): Promise<number[]> {
-    try {
-      return await lives.endAll()
-    } catch (error) {
-      this.#options.log(`fault while ending: ${error instanceof Error ? error.stack : messageOf(error)}`)
-      return []
-    }
-  }
-
-  #lastWord(reply: Reply): Promise<void> {
-    return new Promise((resolve) => {
+  /** The last word; whether there was anyone to hear it. */
+  async #farewell(reply: Reply): Promise<boolean> {
+    if (this.#connection.destroyed) return false
+    await new Promise<void>((resolve) => {
       this.#flush()
       realClock.setTimeout(resolve, LAST_WORD_MS)
       this.#connection.once('close', resolve)
       this.#connection.end(lineOf(reply), () => resolve())
     })
+    return true
   }
 
   #warn(message: string): void {
-    this.#options.log(message)
+    this.#household.log(message)
     this.#send({ type: 'warning', message })
   }
 

@@ -4,10 +4,10 @@
  * again.
  */
 import type { AskingRung } from '../../machines/escalation.ts'
-import type { LifeAddress, ProcessIdentity, Reason } from '../../machines/events.ts'
+import { type LifeAddress, lifeKey, type ProcessIdentity, type Reason } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
 import { messageOf } from '../errors.ts'
-import { Connection } from './connection.ts'
+import { Connection, type ConnectionOptions } from './connection.ts'
 import { LATE, sleep, within } from './deadline.ts'
 import { held } from './held.ts'
 import { scrubbed } from './launch.ts'
@@ -26,11 +26,17 @@ import type {
 } from './launcher.ts'
 import { Ledger } from './ledger.ts'
 import { deferred } from './outbox.ts'
-import { addressOf, lineOf, MAX_LINE, type Reply, type Request, termsOf } from './protocol.ts'
+import { NOBODY, predecessorsIn, read } from './predecessors.ts'
+import { addressOf, lineOf, MAX_LINE, PROTOCOL, type Reply, type Request, termsOf } from './protocol.ts'
+import { Pulse } from './pulse.ts'
 import { Questions } from './questions.ts'
+import type { ReadBook } from './read-book.ts'
 
 const USAGE_WITHIN_MS = 5_000
 const VITALS_WITHIN_MS = 5_000
+/** A launcher under load may take its time; until it has taken all, the books of those before stay. */
+const TAKEN_WITHIN_MS = 10_000
+const DEAD_WITHIN_MS = 2_000
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 2_000
 
@@ -40,7 +46,7 @@ interface PendingUsage {
 }
 
 export class LauncherClient implements Launcher {
-  readonly kept: readonly KeptLife[] = []
+  kept: readonly KeptLife[] = []
   readonly #options: LauncherOptions
   readonly #clock: Clock
   readonly #events: LauncherEvents
@@ -49,7 +55,9 @@ export class LauncherClient implements Launcher {
   readonly #usages = new Map<number, PendingUsage>()
   #connection: Connection | undefined
   #generation = 0
-  #usageId = 0
+  readonly #pings = new Map<number, () => void>()
+  #pulse: Pulse | undefined
+  #askedId = 0
   #pid = 0
   /** Bye was asked for. */
   #closing = false
@@ -73,19 +81,57 @@ export class LauncherClient implements Launcher {
   /** Throws `launcher_failed`. */
   static async start(options: LauncherOptions): Promise<LauncherClient> {
     const client = new LauncherClient(options)
-    await held(client.#connect())
+    await held(client.#begin())
     return client
+  }
+
+  /** Takes over what is there, or starts anew; and has all that others left in its hands before it returns. */
+  async #begin(): Promise<void> {
+    const { home, ephemeral } = this.#options
+    const options = this.#connectionOptions()
+    const before = ephemeral ? NOBODY : await predecessorsIn(home, { ...options, takeOver: true })
+    const connection = before.connection ?? (await Connection.open(options))
+    this.#use(connection)
+    const kept = new Map(connection.kept.map((life) => [lifeKey(life.terms), life]))
+    for (const { life, rotate } of before.left) {
+      if (kept.has(lifeKey(life.terms))) continue
+      kept.set(lifeKey(life.terms), life)
+      connection.send({ type: 'keep', life, claimed: false, rotate })
+    }
+    this.kept = [...kept.values()]
+    for (const life of this.kept) this.#ledger.keep(life)
+    for (const gone of before.foreignGone) void gone.then((lives) => this.#send({ type: 'rotate', lives }))
+    await this.#forgetBefore(() => before.clearAway())
+  }
+
+  /** What is written in an old book is not needed once the new launcher has written it down. */
+  async #forgetBefore(clearAway: () => void): Promise<void> {
+    if ((await within(this.#clock, this.#ping(), TAKEN_WITHIN_MS)) === LATE) return
+    try {
+      clearAway()
+    } catch (error) {
+      this.#notCleared(error)
+    }
   }
 
   get pid(): number {
     return this.#pid
   }
 
-  adopt(_life: LifeAddress): void {}
+  adopt(life: LifeAddress): void {
+    for (const answer of this.#ledger.adopt(life)) this.#events.answer(answer)
+    this.#send({ type: 'adopt', life: addressOf(life) })
+  }
 
-  dismiss(_life: LifeAddress): void {}
+  dismiss(life: LifeAddress): void {
+    this.#ledger.dismiss(life)
+    this.#send({ type: 'dismiss', life: addressOf(life) })
+  }
 
-  acknowledge(_lives: readonly LifeAddress[]): void {}
+  acknowledge(lives: readonly LifeAddress[]): void {
+    this.#ledger.acknowledge(lives)
+    this.#send({ type: 'acknowledge', lives: lives.map(addressOf) })
+  }
 
   launch(order: LaunchOrder): void {
     const line = lineOf({ type: 'launch', order })
@@ -97,7 +143,8 @@ export class LauncherClient implements Launcher {
 
   watch(terms: LifeTerms, process: ProcessIdentity): void {
     this.#ledger.watch(terms, process)
-    this.#send({ type: 'watch', terms: termsOf(terms), process })
+    const life = { terms: termsOf(terms), isChild: false, state: { kind: 'running', process } } as const
+    this.#send({ type: 'keep', life, claimed: true, rotate: true })
   }
 
   withdraw(life: LifeAddress): void {
@@ -122,7 +169,7 @@ export class LauncherClient implements Launcher {
 
   async usage(lives: readonly LifeAddress[]): Promise<readonly TreeUsage[]> {
     if (this.#abandoned) return []
-    const id = ++this.#usageId
+    const id = ++this.#askedId
     const asked = new Promise<readonly TreeUsage[]>((resolve) => {
       this.#usages.set(id, { lives: lives.map(addressOf), resolve })
     })
@@ -177,28 +224,60 @@ export class LauncherClient implements Launcher {
     if (pending !== undefined) this.#send({ type: 'usage', id, lives: pending.lives })
   }
 
-  async #connect(): Promise<void> {
-    const { home, launcherId, ephemeral, baseEnv, exec } = this.#options
-    const connection = await Connection.open({
+  /** Resolves when all that was sent before has been taken. */
+  #ping(): Promise<void> {
+    const id = ++this.#askedId
+    return new Promise((resolve) => {
+      this.#pings.set(id, resolve)
+      this.#send({ type: 'ping', id })
+    })
+  }
+
+  #connectionOptions(): ConnectionOptions {
+    const { home, launcherId, ephemeral, keepExits, leftovers, baseEnv, exec } = this.#options
+    return {
       home,
       launcherId: `${launcherId}-${++this.#generation}`,
       exec,
       clock: this.#clock,
       ephemeral,
+      keepExits,
+      leftovers,
       baseEnv: scrubbed(baseEnv),
       take: (reply) => this.#take(reply),
       warning: (message, cause) => this.#events.warning(message, cause),
-    })
+    }
+  }
+
+  #use(connection: Connection): void {
     this.#connection = connection
     this.#pid = connection.pid
+    this.#pulse = new Pulse({
+      clock: this.#clock,
+      matters: () => this.#ledger.living > 0,
+      ask: () => connection.send({ type: 'ping', id: 0 }),
+      isStopped: () => connection.process.isStopped(),
+      hung: (why) => {
+        this.#events.warning(`The launcher (pid ${connection.pid}) hangs: ${why}. It is replaced.`)
+        connection.end()
+      },
+    })
     void connection.closed.then(() => this.#closed(connection))
-    for (const request of this.#ledger.handover()) connection.send(request)
+  }
+
+  /** A new launcher in the place of one that died. */
+  async #replace(book: ReadBook | undefined): Promise<Connection> {
+    const connection = await Connection.open(this.#connectionOptions())
+    this.#use(connection)
+    for (const request of this.#ledger.handover(book?.chapters ?? new Map())) connection.send(request)
     for (const id of this.#usages.keys()) this.#askUsage(id)
     for (const question of this.#questions.open()) connection.send(question)
     if (this.#closing) connection.send({ type: 'bye' })
+    return connection
   }
 
   #take(reply: Reply): void {
+    this.#pulse?.heard()
     switch (reply.type) {
       case 'answer':
         if (this.#ledger.note(reply.answer)) this.#events.answer(reply.answer)
@@ -208,6 +287,10 @@ export class LauncherClient implements Launcher {
         return
       case 'vitals':
         return this.#questions.answered(reply.id, reply.vitals)
+      case 'pong':
+        this.#pings.get(reply.id)?.()
+        this.#pings.delete(reply.id)
+        return
       case 'warning':
         return this.#events.warning(reply.message)
       case 'left':
@@ -216,6 +299,7 @@ export class LauncherClient implements Launcher {
           this.#events.warning(`These processes could not be ended: ${reply.escaped.join(', ')}.`)
         return
       case 'refused':
+      case 'kept':
       case 'welcome':
         return this.#events.warning(`The launcher said ${reply.type} at the wrong time.`)
       default:
@@ -225,19 +309,26 @@ export class LauncherClient implements Launcher {
 
   async #closed(connection: Connection): Promise<void> {
     this.#connection = undefined
+    this.#pulse?.stop()
     if (this.#abandoned) return this.#done()
     if (this.#left || (this.#closing && this.#ledger.living === 0)) {
-      await connection.exited
+      await connection.process.exited()
       return this.#done()
     }
-    void connection.clearAway().catch((error) => this.#events.warning(messageOf(error), error))
+    // One that lives would take us for dead, and end what its successor keeps.
+    connection.process.kill()
+    await within(this.#clock, connection.process.exited(), DEAD_WITHIN_MS)
+    const book = this.#bookOf(connection)
     const living = this.#ledger.living
     this.#events.warning(
       `The launcher (pid ${connection.pid}) is gone; a new one takes over its ${living} lives.`,
     )
     for (let waitMs = FIRST_RETRY_MS; !this.#abandoned; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
       try {
-        return await this.#connect()
+        const next = await this.#replace(book)
+        return void this.#forgetBefore(() => {
+          if (this.#connection === next) void connection.clearAway().catch((error) => this.#notCleared(error))
+        })
       } catch (error) {
         this.#events.warning(
           `No new launcher yet; the next try is in ${waitMs} ms. ${messageOf(error)}`,
@@ -246,5 +337,23 @@ export class LauncherClient implements Launcher {
       }
       await sleep(this.#clock, waitMs)
     }
+  }
+
+  /** What a launcher that died had written down; and what it did not live to tell is told. */
+  #bookOf({ launcherId }: Connection): ReadBook | undefined {
+    const { home, events } = this.#options
+    try {
+      const book = read(home, { launcherId, protocol: PROTOCOL }, events.warning.bind(events))
+      for (const chapter of book?.chapters.values() ?? [])
+        for (const answer of this.#ledger.untold(chapter)) this.#take({ type: 'answer', answer })
+      return book
+    } catch (error) {
+      this.#events.warning(`What the launcher had written down cannot be read: ${messageOf(error)}`, error)
+      return undefined
+    }
+  }
+
+  #notCleared(error: unknown): void {
+    this.#events.warning(`What launchers before left could not be removed: ${messageOf(error)}`, error)
   }
 }

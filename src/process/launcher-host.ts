@@ -1,7 +1,7 @@
 /**
  * The helper process: `node launcher-host.js launcher <home> <launcherId>`. It listens on a socket in the home, says
- * so with one byte on descriptor 3, serves one supervisor, and outlives it: when the connection ends, by whatever
- * means, it walks every ladder, and leaves when nothing is left.
+ * so with one byte on descriptor 3, serves one supervisor at a time, and outlives it: when the connection ends, by
+ * whatever means, each life goes by its own terms, and it leaves when nothing is left to keep.
  *
  * It is started detached, its output appended to its log; nothing but its own decision ends it, SIGKILL aside.
  */
@@ -10,15 +10,20 @@ import { chmodSync, closeSync, rmSync, statSync, writeSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { realClock, timestamp } from '../clock.ts'
 import { errnoOf, messageOf } from '../errors.ts'
+import { clearLeftovers } from './clear-leftovers.ts'
 import { HostedSupervisor } from './hosted-supervisor.ts'
+import { Household } from './household.ts'
+import { launcherLog, socketPath } from './launcher-files.ts'
+import { openBook } from './open-book.ts'
 import { inheritableDescriptors } from './proc.ts'
 import { homeRemover } from './remove-home.ts'
-import { launcherLog, socketPath } from './socket-path.ts'
 
 /** Nobody came: whoever started this launcher is gone. */
 const CONNECT_WITHIN_MS = 10_000
 /** A connection that does not greet is not our supervisor. */
 const GREET_WITHIN_MS = 5_000
+/** Homes that others left are looked at when the start is over. */
+const CLEAR_AFTER_MS = 1_000
 const READY_FD = 3
 /** None of these ends a launcher: its agents would lose the only one who waits for them. */
 const LOGGED_SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGUSR2'] as const
@@ -57,7 +62,6 @@ function main([word, home, launcherId]: readonly (string | undefined)[]): void {
 
   const socket = socketPath(home, launcherId)
   const removeHome = homeRemover(home)
-  let supervisor: HostedSupervisor | undefined
 
   const leave = (mayRemoveHome: boolean): void => {
     try {
@@ -73,26 +77,27 @@ function main([word, home, launcherId]: readonly (string | undefined)[]): void {
     process.exit()
   }
 
+  const household = new Household({
+    launcherId,
+    book: openBook({ home, launcherId, clock: realClock, warning: log }),
+    log,
+    leave,
+    clear: (folder) => {
+      realClock.setTimeout(() => void clearLeftovers({ folder, except: home, log }), CLEAR_AFTER_MS)
+    },
+  })
+
   const lonely = realClock.setTimeout(() => {
     log(`nobody connected within ${CONNECT_WITHIN_MS / 1000} s; leaving`)
-    leave(false)
+    household.leaveUnserved()
   }, CONNECT_WITHIN_MS)
 
   const server = createServer((connection: Socket) => {
     const impatience = realClock.setTimeout(() => connection.destroy(), GREET_WITHIN_MS)
     connection.once('close', () => realClock.clearTimeout(impatience))
-    const hosted = new HostedSupervisor(connection, {
-      launcherId,
-      log,
-      /** Only the first that greets rightly is served. */
-      admit: () => {
-        if (supervisor !== undefined) return false
-        realClock.clearTimeout(lonely)
-        realClock.clearTimeout(impatience)
-        supervisor = hosted
-        return true
-      },
-      leave,
+    new HostedSupervisor(connection, household, () => {
+      realClock.clearTimeout(lonely)
+      realClock.clearTimeout(impatience)
     })
   })
   server.on('error', (error) => {

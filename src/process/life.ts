@@ -1,10 +1,18 @@
 /** What the launcher knows of one life, from its order to its release. */
-import { type Asked, askedBy, asks, type Ladder, type Rung, startLadder } from '../../machines/escalation.ts'
+import {
+  type Asked,
+  type AskingRung,
+  askedBy,
+  asks,
+  type Ladder,
+  type Rung,
+  startLadder,
+} from '../../machines/escalation.ts'
 import type { Exit, LifeAddress, ProcessIdentity } from '../../machines/events.ts'
 import { errnoOf } from '../errors.ts'
 import { tryRemoveControl } from './control-file.ts'
 import { closeFifo, type Fifo, reopenFifo } from './fifo.ts'
-import type { LifeTerms } from './launcher.ts'
+import type { EndCause, LifeTerms } from './launcher.ts'
 import type { Hunt } from './marker-pass.ts'
 import { ticksNow } from './proc.ts'
 import { addressOf, termsOf } from './protocol.ts'
@@ -20,6 +28,18 @@ export class Life {
   phase: 'launching' | 'live' | 'over' = 'launching'
   /** Not our child: its exit is noticed by looking. */
   watched = false
+  /** A supervisor has it in its hands; else the launcher acts alone, by its terms. */
+  claimed = true
+  /** Nobody wants it: it is ended, and nothing is answered. */
+  dismissed = false
+  /** Somebody began to end it. */
+  why: EndCause | null = null
+  /** Until then its leader may finish what it does, because it was asked to end by itself. */
+  askedUntilMs = Number.NEGATIVE_INFINITY
+  /** Its end is committed. */
+  acknowledged = false
+  /** Its tree was looked through after its end. */
+  settled = false
   /** No leader is known, but there may have been one. */
   mayHaveTree = false
   /** To be forgotten once it is over. */
@@ -100,7 +120,23 @@ export class Life {
     return { marker, notBefore: startTime, session: { id: pid, until: this.#heldUntil } }
   }
 
-  /** Counts what the supervisor had done as the rung that it is. */
+  get rungsTaken(): number {
+    return this.#rungsTaken
+  }
+
+  /** The rungs that were taken before it came here. */
+  resume(rungsTaken: number, nowMs: number): void {
+    this.#rungsTaken = rungsTaken
+    this.#takenAtMs = nowMs
+  }
+
+  /** The supervisor asked its leader to end by itself: it has time for it. */
+  asked(rung: AskingRung, nowMs: number): void {
+    this.askedUntilMs = nowMs + rung.waitMs
+    this.countRung(askedBy(rung), nowMs)
+  }
+
+  /** Counts what was done as the rung that it is. */
   countRung(did: NodeJS.Signals | Asked, nowMs: number): void {
     const next = this.terms.rungs[this.#rungsTaken]
     if (next === undefined || wordOf(next) !== did) return

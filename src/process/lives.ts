@@ -1,6 +1,7 @@
 /**
- * The lives that a launcher keeps: forks them, learns their exits, signals their trees, sweeps them, and, when nobody
- * is left to ask, walks every ladder by itself. The same code in the launcher's process and inline.
+ * The lives that a launcher keeps: forks them, learns their exits, signals their trees, sweeps them, and writes down what
+ * becomes of each before it tells. What no supervisor has in its hands goes by its own terms (`alone.ts`). The same code
+ * in the launcher's process and inline.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type AskingRung, askedBy } from '../../machines/escalation.ts'
@@ -14,9 +15,15 @@ import {
 } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
 import { errnoOf, messageOf } from '../errors.ts'
+import { Alone } from './alone.ts'
+import type { Book } from './book.ts'
+import { chapterFrom, keptFrom } from './chapters.ts'
 import { type Environment, fork, prepare, scrubbed, unprepare } from './launch.ts'
 import { failed } from './launch-errors.ts'
 import type {
+  EndCause,
+  KeptLife,
+  LauncherAnswer,
   LauncherEvents,
   LaunchOrder,
   LifeTerms,
@@ -30,47 +37,185 @@ import { LogKeeper } from './log-keeper.ts'
 import { addressOf } from './protocol.ts'
 import { Reaper } from './reaper.ts'
 import type { Spared } from './spared.ts'
+import type { Sweep } from './sweep.ts'
 import { cpuMsOf } from './tree.ts'
 import { vitalsOf } from './vitals.ts'
 import { Watch } from './watch.ts'
 
 export interface LivesOptions {
-  /** What every agent inherits; `REEVE_*` is taken out. */
-  readonly baseEnv: Readonly<Record<string, string | undefined>>
   readonly spared: Spared
   readonly clock: Clock
   readonly events: LauncherEvents
+  readonly book: Book
+  /** No supervisor is there, and nothing lives any more. */
+  readonly idle: () => void
+}
+
+export interface Serving {
+  /** What every agent inherits; `REEVE_*` is taken out. */
+  readonly baseEnv: Readonly<Record<string, string | undefined>>
+  /** What became of a life is kept until it is acknowledged. */
+  readonly keepExits: boolean
 }
 
 /** Trees looked at before the event loop gets its turn: about a millisecond. */
 const USAGE_SLICE = 16
 
+/** A supervisor that takes over claims what it wants to keep; it has this long for it. */
+const CLAIM_WITHIN_MS = 10_000
+
 const NOTHING_SEEN: Exit = { code: null, signal: null }
 
 export class Lives {
   readonly #lives = new Map<string, Life>()
-  readonly #env: Environment
   readonly #spared: Spared
   readonly #clock: Clock
   readonly #events: LauncherEvents
+  readonly #book: Book
+  readonly #idle: () => void
   readonly #reaper: Reaper
   readonly #watch: Watch
   readonly #logs: LogKeeper
+  readonly #alone: Alone
+  #env: Environment = {}
+  #keepExits = false
+  /** A supervisor is there. */
+  #served = false
+  /** Lives whose tree may still live. */
+  #unsettled = 0
   #closing = false
 
-  constructor({ baseEnv, spared, clock, events }: LivesOptions) {
-    this.#env = scrubbed(baseEnv)
+  constructor({ spared, clock, events, book, idle }: LivesOptions) {
     this.#spared = spared
     this.#clock = clock
     this.#events = events
+    this.#book = book
+    this.#idle = idle
     this.#watch = new Watch(clock, (life) => this.#exited(life, NOTHING_SEEN))
     this.#logs = new LogKeeper({ clock, warning: events.warning.bind(events) })
     this.#reaper = new Reaper({ spared, clock, watch: this.#watch, warning: events.warning.bind(events) })
+    this.#alone = new Alone({
+      clock,
+      end: (life, halted) => this.#end(life, halted),
+      begun: (life, why) => this.#begun(life, why),
+      settled: (life) => this.#settle(life),
+    })
   }
 
-  launch(order: LaunchOrder): void {
-    const life = this.#add(order)
+  // Supervisors come and go.
+
+  /** A supervisor is there. What a former one left stays as it is until it is claimed. */
+  serve({ baseEnv, keepExits }: Serving): void {
+    this.#env = scrubbed(baseEnv)
+    this.#keepExits = keepExits
+    this.#served = true
+  }
+
+  /** Every life that is not forgotten, for a successor. */
+  *kept(): Generator<KeptLife> {
+    for (const chapter of this.#book.chapters())
+      yield keptFrom(chapter, this.#get(chapter.terms)?.rungsTaken ?? 0)
+  }
+
+  /** The supervisor is gone, without a word: each life goes by its own terms. */
+  orphan({ neverAdopted }: { readonly neverAdopted: boolean }): void {
+    this.#served = false
+    this.#book.save()
+    for (const life of [...this.#lives.values()]) {
+      life.claimed = false
+      if (!life.settled && !life.dismissed) this.#alone.left(life, 0, neverAdopted)
+      else this.#forgetIfDone(life)
+    }
+    this.#leaveIfIdle()
+  }
+
+  /** A supervisor that speaks another protocol looks after its own: nothing is ended because nobody claims it. */
+  hold(): void {
+    this.#alone.hold()
+  }
+
+  /** It is gone as well. */
+  letGo(): void {
+    this.#alone.letGo()
+    this.orphan({ neverAdopted: false })
+  }
+
+  adopt(address: LifeAddress): void {
+    const life = this.#get(address)
     if (life === undefined) return
+    life.claimed = true
+    this.#alone.taken(life)
+  }
+
+  dismiss(address: LifeAddress): void {
+    const life = this.#get(address)
+    if (life === undefined) return this.#book.forget(address)
+    life.dismissed = true
+    life.claimed = false
+    if (life.settled) this.#forgetIfDone(life)
+    else void this.#alone.end(life, 'supervisor_gone')
+  }
+
+  acknowledge(addresses: readonly LifeAddress[]): void {
+    for (const address of addresses) {
+      const life = this.#get(address)
+      if (life === undefined) this.#book.forget(address)
+      else {
+        life.acknowledged = true
+        this.#forgetIfDone(life)
+      }
+    }
+  }
+
+  /** Takes on a life that another launcher had. `claimed`: the supervisor has it in its hands. */
+  keep(kept: KeptLife, { claimed, rotate }: { readonly claimed: boolean; readonly rotate: boolean }): void {
+    const { terms, state } = kept
+    const life = this.#add(terms, rotate)
+    if (life === undefined) return
+    this.#book.copy(chapterFrom({ ...kept, isChild: false }))
+    life.claimed = claimed
+    switch (state.kind) {
+      case 'launching':
+        void this.#lost(life)
+        break
+      case 'failed':
+        life.ended(undefined)
+        this.#settle(life)
+        return
+      case 'ending':
+        life.why = state.why
+        life.resume(state.rungsTaken, this.#clock.now())
+        this.#watchFrom(life, state.process)
+        break
+      case 'running':
+        this.#watchFrom(life, state.process)
+        break
+      case 'exited':
+        life.why = state.why
+        life.adopted(state.process)
+        life.ended(NOTHING_SEEN)
+        if (state.swept !== null) return this.#settle(life)
+        break
+      default:
+        return state satisfies never
+    }
+    if (!claimed) this.#alone.left(life, this.#served ? CLAIM_WITHIN_MS : 0)
+  }
+
+  /** Nobody else looks after their logs any more. */
+  rotate(addresses: readonly LifeAddress[]): void {
+    for (const address of addresses) {
+      const life = this.#get(address)
+      if (life !== undefined && !life.released) this.#watchLog(life)
+    }
+  }
+
+  // What a supervisor asks.
+
+  launch(order: LaunchOrder): void {
+    const life = this.#add(order, true)
+    if (life === undefined) return
+    this.#book.begins(life.terms, true)
     if (this.#closing) this.#neverCame(life, failed('The launcher is closing: nothing is started any more.'))
     else void this.#launch(life, order)
   }
@@ -80,32 +225,9 @@ export class Lives {
     if (life?.phase === 'launching') this.#neverCame(life, failed('It was withdrawn before it was forked.'))
   }
 
-  watch(terms: LifeTerms, process: ProcessIdentity): void {
-    const life = this.#add(terms)
-    if (life === undefined) return
-    life.adopted(process)
-    this.#watch.add(life)
-  }
-
-  /** Takes on a life whose leader has ended, unswept: only its tree is of interest. */
-  inherit(terms: LifeTerms, process: ProcessIdentity): void {
-    const life = this.#add(terms)
-    if (life === undefined) return
-    life.adopted(process)
-    life.ended(NOTHING_SEEN)
-  }
-
-  /** Takes on a launch whose outcome died with its launcher: whatever came of it is ended, and it has failed. */
-  async lost(terms: LifeTerms): Promise<void> {
-    const life = this.#add(terms)
-    if (life === undefined) return
-    life.mayHaveTree = true
-    await this.#reaper.sweep(life, { gentle: false, killWaitMs: terms.killWaitMs }).done
-    this.#neverCame(life, failed('The launcher died while it was being started; what came of it was ended.'))
-  }
-
   signal(address: LifeAddress, signal: NodeJS.Signals): void {
     const life = this.#get(address)
+    if (life !== undefined) this.#begun(life, 'asked')
     const signalled = life === undefined ? [] : this.#reaper.signal(life, signal)
     life?.countRung(signal, this.#clock.now())
     this.#events.answer({ type: 'SIGNALLED', ...addressOf(address), signal, signalled })
@@ -113,7 +235,8 @@ export class Lives {
 
   ask(address: LifeAddress, rung: AskingRung, reason: Reason): void {
     const life = this.#get(address)
-    life?.countRung(askedBy(rung), this.#clock.now())
+    if (life !== undefined) this.#begun(life, 'asked')
+    life?.asked(rung, this.#clock.now())
     const answer =
       life === undefined
         ? { asked: askedBy(rung), refused: 'it has ended' }
@@ -127,12 +250,12 @@ export class Lives {
       this.#events.answer({ type: 'SWEPT', ...addressOf(address), swept: [], escaped: [] })
       return
     }
-    const sweep = this.#reaper.sweep(life, options)
+    const sweep = this.#sweep(life, options)
     if (life.sweepAsked) return
     life.sweepAsked = true
     void sweep.done.then((swept) => {
       life.sweepAsked = false
-      this.#events.answer({ type: 'SWEPT', ...life.address, ...swept })
+      this.#answer(life, { type: 'SWEPT', ...life.address, ...swept })
     })
   }
 
@@ -157,17 +280,24 @@ export class Lives {
   release(address: LifeAddress): void {
     const life = this.#get(address)
     if (life === undefined) return
-    if (life.phase === 'over') this.#forget(life)
-    else life.released = true
+    life.released = true
+    this.#forgetIfDone(life)
   }
 
   /** Ends every life by its own ladder, side by side. Resolves with what could not be ended, when nothing else is left. */
   async endAll(): Promise<number[]> {
     this.#closing = true
-    const escaped = await Promise.all([...this.#lives.values()].map((life) => this.#end(life)))
+    const ends = [...this.#lives.values()].map((life) => {
+      this.#alone.taken(life)
+      this.#begun(life, 'asked')
+      return this.#end(life)
+    })
+    const escaped = await Promise.all(ends)
     await this.#logs.close()
     return escaped.flat()
   }
+
+  // Of one life.
 
   #usageOf(life: Life): TreeUsage[] {
     try {
@@ -184,22 +314,35 @@ export class Lives {
     return this.#lives.get(lifeKey(address))
   }
 
-  #add(terms: LifeTerms): Life | undefined {
+  #add(terms: LifeTerms, rotate: boolean): Life | undefined {
     const key = lifeKey(terms)
-    if (this.#lives.has(key)) {
+    const known = this.#lives.get(key)
+    if (known?.settled === true) this.#forget(known)
+    else if (known !== undefined) {
       this.#events.warning(`The life ${key} is known already; it is not started twice.`)
       return undefined
     }
     const life = new Life(terms, this.#spared)
     this.#lives.set(key, life)
-    this.#logs.watch(key, terms.logFile, terms.logLimits)
+    this.#unsettled++
+    if (rotate) this.#watchLog(life)
     return life
   }
 
-  #forget(life: Life): void {
-    const key = lifeKey(life.address)
-    this.#lives.delete(key)
-    this.#logs.forget(key, life.terms.logFile)
+  #watchLog({ address, terms }: Life): void {
+    this.#logs.watch(lifeKey(address), terms.logFile, terms.logLimits)
+  }
+
+  #watchFrom(life: Life, process: ProcessIdentity): void {
+    life.adopted(process)
+    this.#watch.add(life)
+  }
+
+  /** A launch whose outcome died with its launcher: whatever came of it is ended, and it has failed. */
+  async #lost(life: Life): Promise<void> {
+    life.mayHaveTree = true
+    await this.#reaper.sweep(life, { gentle: false, killWaitMs: life.terms.killWaitMs }).done
+    this.#neverCame(life, failed('The launcher died while it was being started; what came of it was ended.'))
   }
 
   async #launch(life: Life, order: LaunchOrder): Promise<void> {
@@ -217,8 +360,9 @@ export class Lives {
         return
       }
       life.spawned(forked.process, forked.fifo)
+      this.#book.spawned(life.address, forked.process)
       forked.child.once('exit', (code, signal) => this.#exited(life, { code, signal }))
-      this.#events.answer({ type: 'SPAWNED', ...life.address, process: forked.process })
+      this.#answer(life, { type: 'SPAWNED', ...life.address, process: forked.process })
     } catch (error) {
       this.#neverCame(life, failed(`It could not be started: ${messageOf(error)}`))
     }
@@ -228,24 +372,80 @@ export class Lives {
   #neverCame(life: Life, error: ErrorInfo): void {
     if (life.phase !== 'launching') return
     life.ended(undefined)
-    this.#events.answer({ type: 'SPAWN_FAILED', ...life.address, error })
-    if (life.released) this.#forget(life)
+    this.#book.failed(life.address, error)
+    this.#answer(life, { type: 'SPAWN_FAILED', ...life.address, error })
+    this.#settle(life)
   }
 
   #exited(life: Life, exit: Exit): void {
     if (life.phase !== 'live') return
     life.ended(exit)
-    this.#events.answer({ type: 'EXITED', ...life.address, exit })
-    if (life.released) this.#forget(life)
+    this.#book.exited(life.address, exit)
+    this.#answer(life, { type: 'EXITED', ...life.address, exit })
+    if (life.claimed) this.#forgetIfDone(life)
+    else void this.#alone.end(life, 'supervisor_gone')
   }
 
-  async #end(life: Life): Promise<readonly number[]> {
+  #answer(life: Life, answer: LauncherAnswer): void {
+    if (!life.dismissed) this.#events.answer(answer)
+  }
+
+  /** Somebody begins to end it; what ended by itself before was not ended by anybody. */
+  #begun(life: Life, why: EndCause): void {
+    if (life.phase === 'over' || life.why !== null) return
+    life.why = why
+    this.#book.ending(life.address, why)
+  }
+
+  #sweep(life: Life, options: SweepOptions): Sweep {
+    const isNew = life.sweep === undefined
+    const sweep = this.#reaper.sweep(life, options)
+    if (isNew)
+      void sweep.done.then((swept) => {
+        if (life.phase !== 'over') return
+        this.#book.swept(life.address, swept)
+        this.#settle(life)
+      })
+    return sweep
+  }
+
+  async #end(life: Life, halted?: AbortSignal): Promise<readonly number[]> {
     this.withdraw(life.address)
-    const signalled = life.phase === 'live' && (await this.#reaper.walk(life))
-    const { escaped } = await this.#reaper.sweep(life, {
-      gentle: !signalled,
-      killWaitMs: life.terms.killWaitMs,
-    }).done
+    const signalled = life.phase === 'live' && (await this.#reaper.walk(life, halted))
+    if (halted?.aborted && life.phase !== 'over') return []
+    const { escaped } = await this.#sweep(life, { gentle: !signalled, killWaitMs: life.terms.killWaitMs })
+      .done
     return escaped
+  }
+
+  /** Nothing of it lives, or nothing that could be ended. */
+  #settle(life: Life): void {
+    if (!life.settled) this.#unsettled--
+    life.settled = true
+    this.#forgetIfDone(life)
+    this.#leaveIfIdle()
+  }
+
+  #leaveIfIdle(): void {
+    if (!this.#served && !this.#closing && this.#unsettled === 0) this.#idle()
+  }
+
+  /** Nobody will ask for it any more. */
+  #forgetIfDone(life: Life): void {
+    if (life.released) this.#logs.forget(lifeKey(life.address), life.terms.logFile)
+    if (life.phase !== 'over') return
+    const committed = life.acknowledged || !this.#keepExits
+    const isDone = life.claimed ? life.released && committed : life.settled && (committed || life.dismissed)
+    if (isDone) this.#forget(life)
+  }
+
+  #forget(life: Life): void {
+    const key = lifeKey(life.address)
+    if (this.#lives.get(key) !== life) return
+    if (!life.settled) this.#unsettled--
+    life.settled = true
+    this.#lives.delete(key)
+    this.#logs.forget(key, life.terms.logFile)
+    this.#book.forget(life.address)
   }
 }

@@ -1,10 +1,12 @@
 /**
  * What supervisor and launcher say to each other: one JSON object a line, over a Unix socket in the home. The
- * supervisor greets with `hello`; anything else, another protocol, or another id is refused.
+ * supervisor greets with `hello`; anything else, another protocol, or another id is refused. Of `hello` and `refused`,
+ * every version keeps what is here.
  */
 import type { AskingRung } from '../../machines/escalation.ts'
-import type { LifeAddress, ProcessIdentity, Reason } from '../../machines/events.ts'
+import type { LifeAddress, Reason } from '../../machines/events.ts'
 import type {
+  KeptLife,
   LauncherAnswer,
   LaunchOrder,
   LifeTerms,
@@ -17,17 +19,21 @@ import type {
 /** Raised with every change that an older launcher would misread. */
 export const PROTOCOL = 2
 
+export interface Greeting {
+  readonly type: 'hello'
+  readonly protocol: number
+  readonly launcherId: string
+  readonly supervisorPid: number
+  /** The home is to be removed when the supervisor died without `bye`. */
+  readonly ephemeral: boolean
+  readonly keepExits: boolean
+  readonly leftovers: string | null
+  readonly baseEnv: Readonly<Record<string, string>>
+}
+
 /** What the supervisor asks. */
 export type Request =
-  | {
-      readonly type: 'hello'
-      readonly protocol: number
-      readonly launcherId: string
-      readonly supervisorPid: number
-      /** The home is to be removed when the supervisor died without `bye`. */
-      readonly ephemeral: boolean
-      readonly baseEnv: Readonly<Record<string, string>>
-    }
+  | Greeting
   | { readonly type: 'launch'; readonly order: LaunchOrder }
   | { readonly type: 'withdraw'; readonly life: LifeAddress }
   | { readonly type: 'signal'; readonly life: LifeAddress; readonly signal: NodeJS.Signals }
@@ -41,23 +47,38 @@ export type Request =
       readonly options: VitalsOptions
     }
   | { readonly type: 'release'; readonly life: LifeAddress }
-  /** A life of a launcher that died, or of a run before. */
-  | { readonly type: 'watch'; readonly terms: LifeTerms; readonly process: ProcessIdentity }
-  /** The same, its leader gone already. */
-  | { readonly type: 'inherit'; readonly terms: LifeTerms; readonly process: ProcessIdentity }
-  /** A launch whose outcome the launcher before did not live to tell. */
-  | { readonly type: 'lost'; readonly terms: LifeTerms }
+  /**
+   * A life of a launcher that died, or of another protocol. `claimed`: the supervisor has it in its hands. `rotate`: nobody
+   * else looks after its log.
+   */
+  | { readonly type: 'keep'; readonly life: KeptLife; readonly claimed: boolean; readonly rotate: boolean }
+  /** The one who looked after the logs of these lives is gone. */
+  | { readonly type: 'rotate'; readonly lives: readonly LifeAddress[] }
+  | { readonly type: 'adopt'; readonly life: LifeAddress }
+  | { readonly type: 'dismiss'; readonly life: LifeAddress }
+  | { readonly type: 'acknowledge'; readonly lives: readonly LifeAddress[] }
+  /** Answered when all that came before was taken. */
+  | { readonly type: 'ping'; readonly id: number }
   /** Ends what lives, and leaves. */
   | { readonly type: 'bye' }
 
+export type Refusal = 'busy' | 'protocol' | 'wrong'
+
 /** What the launcher says. */
 export type Reply =
+  /** What is there already: all of it before `welcome`. */
+  | { readonly type: 'kept'; readonly life: KeptLife }
   | { readonly type: 'welcome'; readonly protocol: number; readonly pid: number }
-  | { readonly type: 'refused'; readonly message: string }
+  /**
+   * `busy`: it serves another supervisor, or is leaving. `protocol`: it speaks another; while that supervisor stays
+   * connected nonetheless, it ends nothing that it keeps.
+   */
+  | { readonly type: 'refused'; readonly reason: Refusal; readonly message: string }
   | { readonly type: 'answer'; readonly answer: LauncherAnswer }
   | { readonly type: 'usage'; readonly id: number; readonly usage: readonly TreeUsage[] }
   | { readonly type: 'vitals'; readonly id: number; readonly vitals: readonly TreeVitals[] }
   | { readonly type: 'warning'; readonly message: string }
+  | { readonly type: 'pong'; readonly id: number }
   /** The last word after `bye`: nothing is left, but what is named here. */
   | { readonly type: 'left'; readonly escaped: readonly number[] }
 

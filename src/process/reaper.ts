@@ -133,26 +133,37 @@ export class Reaper {
     return { alive, fleeing: alive.length === 0 && carriers.length > 0 }
   }
 
-  /** Walks the ladder of a life until its leader is gone; its tree is for a sweep. Says whether that was signalled. */
-  async walk(life: Life): Promise<boolean> {
+  /**
+   * Walks the ladder of a life until its leader is gone; its tree is for a sweep. Says whether that was signalled. From
+   * where it stands: a rung that was taken is not taken again.
+   */
+  async walk(life: Life, halted?: AbortSignal): Promise<boolean> {
+    const overOrHalted = halted === undefined ? life.over : Promise.race([life.over, aborted(halted)])
     let ladder = life.ladder(this.#clock.now())
     for (let rung = currentRung(ladder); rung !== undefined; rung = currentRung(ladder)) {
       if (isDue(ladder)) {
         this.#take(life, rung)
         ladder = take(ladder)
       }
-      await within(this.#clock, life.over, remainingMs(ladder, this.#clock.now()))
-      if (life.phase === 'over') return hasSignalled(ladder)
+      await within(this.#clock, overOrHalted, remainingMs(ladder, this.#clock.now()))
+      if (life.phase === 'over' || halted?.aborted) return hasSignalled(ladder)
       ladder = climb(ladder, this.#clock.now())
     }
     this.signal(life, 'SIGKILL')
-    await within(this.#clock, life.over, life.terms.killWaitMs)
+    await within(this.#clock, overOrHalted, life.terms.killWaitMs)
     return true
   }
 
   #take(life: Life, rung: Rung): void {
+    life.countRung(asks(rung) ? askedBy(rung) : rung.signal, this.#clock.now())
     if (!asks(rung)) return void this.signal(life, rung.signal)
     const { refused } = this.ask(life, rung, NOBODY_LEFT)
     if (refused !== undefined) this.#warning(`${life.address.agentId} could not be asked to end: ${refused}`)
   }
 }
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })

@@ -5,5 +5,5 @@ import { LauncherClient } from './launcher-client.ts'
 
 /** Throws `launcher_failed` when the helper cannot be started. */
 export async function startLauncher(options: LauncherOptions): Promise<Launcher> {
-  return options.mode === 'inline' ? new InlineLauncher(options) : LauncherClient.start(options)
+  return options.mode === 'inline' ? InlineLauncher.start(options) : LauncherClient.start(options)
 }

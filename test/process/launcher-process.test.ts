@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import {
   existsSync,
   mkdirSync,
@@ -10,50 +10,18 @@ import {
 } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import type { ProcessIdentity } from '../../machines/events.ts'
 import { realClock } from '../../src/clock.ts'
 import type { ReeveError } from '../../src/errors.ts'
 import { isAlive } from '../../src/process/identity.ts'
-import type { LauncherAnswer, LaunchOrder } from '../../src/process/launcher.ts'
+import type { LaunchOrder } from '../../src/process/launcher.ts'
 import { Lines } from '../../src/process/protocol.ts'
 import { startLauncher } from '../../src/process/start-launcher.ts'
 import { DIST, fixture, mustIdentify, pidsIn, Rig, temporaryFolder, until, untilDead } from './rig.ts'
+import { Supervised } from './supervised.ts'
 
 const sockets = (home: string) => readdirSync(home).filter((name) => name.endsWith('.sock'))
-
-/** A supervisor in a process of its own, with what it says. */
-class Supervisor {
-  readonly child: ChildProcess
-  readonly said: (
-    | LauncherAnswer
-    | { type: 'started'; pid: number }
-    | { type: 'warning'; message: string }
-  )[] = []
-
-  constructor(t: Test, home: string, orders: LaunchOrder[], extra: ('pipe' | 'ignore')[] = []) {
-    const args = [fixture('supervises.js'), DIST, home, ...orders.map((order) => JSON.stringify(order))]
-    this.child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit', ...extra] })
-    t.teardown(() => this.child.kill('SIGKILL'))
-    const lines = new Lines(
-      (line) => this.said.push(JSON.parse(line)),
-      () => {},
-    )
-    this.child.stdout?.on('data', (chunk) => lines.push(String(chunk)))
-  }
-
-  async launcher(): Promise<ProcessIdentity> {
-    const started = await until('the launcher', () => this.said.find((message) => message.type === 'started'))
-    return mustIdentify((started as { pid: number }).pid)
-  }
-
-  async agents(count: number): Promise<ProcessIdentity[]> {
-    return until('its agents', () => {
-      const up = this.said.flatMap((message) => (message.type === 'SPAWNED' ? [message.process] : []))
-      return up.length === count && up
-    })
-  }
-}
 
 t.test('a supervisor is killed: its agents go down their ladders, and nothing is left', async (t) => {
   const home = join(temporaryFolder(t), 'home')
@@ -69,9 +37,9 @@ t.test('a supervisor is killed: its agents go down their ladders, and nothing is
     rig.order([fixture('ignores-sigterm.sh')], { rungs }),
     rig.order([fixture('double-forks.sh'), file, 'stay'], { rungs }),
   ]
-  const supervisor = new Supervisor(t, home, orders)
+  const supervisor = new Supervised(t, { home }, orders)
   const launcher = await supervisor.launcher()
-  const agents = await supervisor.agents(3)
+  const agents = await supervisor.agents(...orders)
   const stray = mustIdentify((await pidsIn(file))[0] as number)
   await until('its trap is set', () => rig.log(orders[1] as LaunchOrder).includes('ready'))
   supervisor.child.kill('SIGKILL')
@@ -174,9 +142,9 @@ t.test('descriptors that leaked into a supervisor do not live on in its launcher
   // Node itself closes what it inherits, up to the first gap above 15.
   const gap = Array.from({ length: 20 }, () => 'ignore' as const)
   const pipes = Array.from({ length: 200 }, () => 'pipe' as const)
-  const supervisor = new Supervisor(t, home, [order], [...gap, ...pipes])
+  const supervisor = new Supervised(t, { home }, [order], { extra: [...gap, ...pipes] })
   const launcher = await supervisor.launcher()
-  const [agent] = (await supervisor.agents(1)) as [ProcessIdentity]
+  const [agent] = (await supervisor.agents(order)) as [ProcessIdentity]
   await until('its trap is set', () => new Rig(home).log(order).includes('ready'))
   const readers = supervisor.child.stdio.slice(3).filter((pipe) => pipe !== null) as NodeJS.ReadableStream[]
   let open = readers.length
@@ -209,14 +177,17 @@ t.test('a launcher serves nobody but its supervisor', async (t) => {
     launcherId: 'test-1',
     supervisorPid: 1,
     ephemeral: true,
+    keepExits: false,
+    leftovers: null,
     baseEnv: {},
   }
   const ask = (line: string) =>
     new Promise<string>((done) => {
       let reply = ''
-      const socket = connect(join(rig.home, 'launcher-test-1.sock'), () => socket.write(`${line}\n`))
+      const socket = connect(join(rig.home, 'launcher-v2-test-1.sock'), () => socket.write(`${line}\n`))
       socket.on('data', (data) => {
         reply += data
+        socket.end()
       })
       socket.on('close', () => done(reply))
     })

@@ -72,9 +72,13 @@ export class Rig {
   }
 
   static async start(t: Test, mode: Mode, options: Partial<LauncherOptions> = {}): Promise<Rig> {
-    const rig = new Rig(options.home ?? temporaryFolder(t))
-    rig.#launcher = await startLauncher({
-      home: rig.home,
+    return new Rig(options.home ?? temporaryFolder(t)).serve(t, mode, options)
+  }
+
+  /** Starts its launcher: a successor, when there was one in this home. */
+  async serve(t: Test, mode: Mode, options: Partial<LauncherOptions> = {}): Promise<this> {
+    this.#launcher = await startLauncher({
+      home: this.home,
       launcherId: 'test',
       ephemeral: false,
       keepExits: false,
@@ -83,13 +87,13 @@ export class Rig {
       baseEnv: process.env,
       clock: realClock,
       events: {
-        answer: (answer) => rig.answers.push(answer),
-        warning: (message) => rig.warnings.push(message),
+        answer: (answer) => this.answers.push(answer),
+        warning: (message) => this.warnings.push(message),
       },
       ...options,
     })
-    t.teardown(() => rig.end())
-    return rig
+    t.teardown(() => this.end())
+    return this
   }
 
   get launcher(): Launcher {

@@ -1,0 +1,83 @@
+/** A supervisor in a process of its own, which can be killed. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { Writable } from 'node:stream'
+import type { Test } from 'tap'
+import type { LifeAddress, ProcessIdentity } from '../../machines/events.ts'
+import type { Launcher, LauncherAnswer, LauncherOptions, LaunchOrder } from '../../src/process/launcher.ts'
+import { Lines } from '../../src/process/protocol.ts'
+import { DIST, fixture, mustIdentify, until } from './rig.ts'
+
+type Given = Partial<Omit<LauncherOptions, 'clock' | 'events' | 'baseEnv'>>
+
+export interface SupervisedOptions {
+  /** What stands before its command line: a program that runs it. */
+  readonly via?: readonly string[]
+  /** The built files it runs from. */
+  readonly dist?: string
+  /** In a process group of its own. */
+  readonly detached?: boolean
+  /** Descriptors from 3 on. */
+  readonly extra?: readonly ('pipe' | 'ignore')[]
+}
+
+type Said = LauncherAnswer | { type: 'started'; pid: number } | { type: 'warning'; message: string }
+
+export class Supervised {
+  readonly child: ChildProcess
+  readonly said: Said[] = []
+  readonly #exited: Promise<unknown>
+
+  constructor(t: Test, given: Given, orders: readonly LaunchOrder[] = [], options: SupervisedOptions = {}) {
+    const { via = [], dist = DIST, detached = false, extra = [] } = options
+    const args = [
+      fixture('supervises.js'),
+      dist,
+      JSON.stringify(given),
+      ...orders.map((each) => JSON.stringify(each)),
+    ]
+    const [command = '', ...rest] = [...via, process.execPath, ...args]
+    this.child = spawn(command, rest, { detached, stdio: ['pipe', 'pipe', 'inherit', ...extra] })
+    this.#exited = once(this.child, 'exit')
+    t.teardown(() => this.kill())
+    const lines = new Lines(
+      (line) => line.startsWith('{') && this.said.push(JSON.parse(line)),
+      () => {},
+    )
+    this.child.stdout?.on('data', (chunk) => lines.push(String(chunk)))
+    // It dies while it is told something.
+    this.child.stdin?.on('error', () => {})
+  }
+
+  /** Calls a method of its launcher. */
+  tell<M extends keyof Launcher>(method: M, ...args: unknown[]): void {
+    ;(this.child.stdin as Writable).write(`${JSON.stringify([method, ...args])}\n`)
+  }
+
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL')
+    await this.#exited
+  }
+
+  async launcher(): Promise<ProcessIdentity> {
+    const started = await until('the launcher', () => this.said.find((message) => message.type === 'started'))
+    return mustIdentify((started as { pid: number }).pid)
+  }
+
+  /** The processes of these, once all are there. */
+  agents(...orders: readonly LaunchOrder[]): Promise<ProcessIdentity[]> {
+    return until(`its agents (${JSON.stringify(this.said)})`, () => {
+      const up = orders.flatMap((order) =>
+        this.of(order).flatMap((answer) => (answer.type === 'SPAWNED' ? [answer.process] : [])),
+      )
+      return up.length === orders.length && up
+    })
+  }
+
+  of(life: LifeAddress): LauncherAnswer[] {
+    return this.said.filter(
+      (message): message is LauncherAnswer =>
+        message.type !== 'started' && message.type !== 'warning' && message.agentId === life.agentId,
+    )
+  }
+}
