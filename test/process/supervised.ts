@@ -11,8 +11,8 @@ import { DIST, fixture, mustIdentify, until } from './rig.ts'
 type Given = Partial<Omit<LauncherOptions, 'clock' | 'events' | 'baseEnv'>>
 
 export interface SupervisedOptions {
-  /** What stands before its command line: a program that runs it. */
-  readonly via?: readonly string[]
+  /** On a terminal of its own, whose input is its stdin. */
+  readonly onTerminal?: boolean
   /** The built files it runs from. */
   readonly dist?: string
   /** In a process group of its own. */
@@ -21,7 +21,13 @@ export interface SupervisedOptions {
   readonly extra?: readonly ('pipe' | 'ignore')[]
 }
 
-type Said = LauncherAnswer | { type: 'started'; pid: number } | { type: 'warning'; message: string }
+type Said =
+  | LauncherAnswer
+  | { type: 'started'; pid: number; host: number }
+  | { type: 'warning'; message: string }
+
+/** As a shell reads it. */
+const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
 
 export class Supervised {
   readonly child: ChildProcess
@@ -29,14 +35,17 @@ export class Supervised {
   readonly #exited: Promise<unknown>
 
   constructor(t: Test, given: Given, orders: readonly LaunchOrder[] = [], options: SupervisedOptions = {}) {
-    const { via = [], dist = DIST, detached = false, extra = [] } = options
+    const { onTerminal = false, dist = DIST, detached = false, extra = [] } = options
     const args = [
       fixture('supervises.js'),
       dist,
       JSON.stringify(given),
       ...orders.map((each) => JSON.stringify(each)),
     ]
-    const [command = '', ...rest] = [...via, process.execPath, ...args]
+    const line = [process.execPath, ...args]
+    const [command = '', ...rest] = onTerminal
+      ? ['script', '-qec', line.map(quoted).join(' '), '/dev/null']
+      : line
     this.child = spawn(command, rest, { detached, stdio: ['pipe', 'pipe', 'inherit', ...extra] })
     this.#exited = once(this.child, 'exit')
     t.teardown(() => this.kill())
@@ -59,9 +68,19 @@ export class Supervised {
     await this.#exited
   }
 
+  /** The process that supervises. */
+  async host(): Promise<ProcessIdentity> {
+    return mustIdentify((await this.#started()).host)
+  }
+
   async launcher(): Promise<ProcessIdentity> {
-    const started = await until('the launcher', () => this.said.find((message) => message.type === 'started'))
-    return mustIdentify((started as { pid: number }).pid)
+    return mustIdentify((await this.#started()).pid)
+  }
+
+  #started() {
+    return until(`the launcher (${JSON.stringify(this.said)})`, () =>
+      this.said.find((message) => message.type === 'started'),
+    )
   }
 
   /** The processes of these, once all are there. */
