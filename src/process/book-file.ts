@@ -1,14 +1,5 @@
 /** The file of a launcher's book: lines are appended, and the whole is written anew when most of it is out of date. */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { errnoOf } from '../errors.ts'
 import type { BookStore } from './book.ts'
 
@@ -72,8 +63,17 @@ export function readBookFile(path: string): string | undefined {
   try {
     const stat = fstatSync(fd)
     if (!stat.isFile() || stat.uid !== process.geteuid?.()) return undefined
-    return readFileSync(fd, 'utf8')
+    return readWhole(fd, stat.size)
   } finally {
     closeSync(fd)
   }
+}
+
+/** What is appended meanwhile is for another time. */
+function readWhole(fd: number, size: number): string {
+  const bytes = Buffer.alloc(size)
+  let length = 0
+  for (let read = -1; read !== 0 && length < size; length += read)
+    read = readSync(fd, bytes, length, size - length, null)
+  return bytes.toString('utf8', 0, length)
 }

@@ -16,8 +16,8 @@ import { keptFrom } from './chapters.ts'
 import { isAlive } from './identity.ts'
 import { type LauncherName, launcherBook, launchersIn } from './launcher-files.ts'
 import { Lives } from './lives.ts'
-import { hostOf, pidNamespaceOf } from './open-book.ts'
-import { bootId } from './proc.ts'
+import { hostOf } from './open-book.ts'
+import { bootId, pidNamespace } from './proc.ts'
 import { type ReadBook, readBook } from './read-book.ts'
 import { homeRemover } from './remove-home.ts'
 import { Spared } from './spared.ts'
@@ -80,7 +80,7 @@ function removeEmpty(home: string): void {
 function isAbandoned({ owner }: ReadBook): boolean {
   if (owner.host !== hostOf()) return false
   const isGone = (process: ProcessIdentity): boolean =>
-    process.bootId !== bootId() || (owner.pidNamespace === pidNamespaceOf() && !isAlive(process))
+    process.bootId !== bootId() || (owner.pidNamespace === pidNamespace() && !isAlive(process))
   return isGone(owner.process) && (owner.supervisor === null || isGone(owner.supervisor))
 }
 

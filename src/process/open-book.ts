@@ -1,12 +1,12 @@
 /** Begins the book of a launcher that runs in this process. */
-import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Clock } from '../clock.ts'
-import { errnoOf, ReeveError } from '../errors.ts'
+import { ReeveError } from '../errors.ts'
 import { Book } from './book.ts'
 import { BookFile } from './book-file.ts'
 import { identify } from './identity.ts'
 import { launcherBook } from './launcher-files.ts'
+import { machineId, pidNamespace } from './proc.ts'
 import { PROTOCOL } from './protocol.ts'
 
 export interface OpenBookOptions {
@@ -17,17 +17,7 @@ export interface OpenBookOptions {
 }
 
 /** The machine: a home may lie on a disk that many share. */
-export function hostOf(): string {
-  try {
-    return `${hostname()} ${readFileSync('/etc/machine-id', 'latin1').trim()}`
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error
-    return hostname()
-  }
-}
-
-/** Where the pids of this process mean something. */
-export const pidNamespaceOf = (): string => readlinkSync('/proc/self/ns/pid')
+export const hostOf = (): string => `${hostname()} ${machineId() ?? ''}`.trim()
 
 export function openBook({ home, launcherId, clock, warning }: OpenBookOptions): Book {
   const self = identify(process.pid)
@@ -40,7 +30,7 @@ export function openBook({ home, launcherId, clock, warning }: OpenBookOptions):
       protocol: PROTOCOL,
       process: self,
       host: hostOf(),
-      pidNamespace: pidNamespaceOf(),
+      pidNamespace: pidNamespace(),
       supervisor: null,
     },
     clock,

@@ -5,7 +5,7 @@
  * pool costs 60. `undefined` means that the process is gone. Any other failure (EMFILE, say) is thrown: it must
  * never be taken for a death.
  */
-import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs'
 import { endianness } from 'node:os'
 import { errnoOf } from '../errors.ts'
 
@@ -158,6 +158,19 @@ export function bootId(): string {
   boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
   return boot
 }
+
+/** The machine, as far as it has a name of its own; `undefined` where it has none. */
+export function machineId(): string | undefined {
+  try {
+    return readFileSync('/etc/machine-id', 'latin1').trim()
+  } catch (error) {
+    if (isGone(error) || isDenied(error)) return undefined
+    throw error
+  }
+}
+
+/** Where the pids of this process mean something: another container has others. */
+export const pidNamespace = (): string => readlinkSync('/proc/self/ns/pid')
 
 /**
  * The descriptors of this process above `above` that a child would inherit. Node opens everything `O_CLOEXEC`:

@@ -81,11 +81,11 @@ export class Truth {
       case 'sweep':
       case 'withdraw':
         return this.#endAsked(lifeKey(request.life))
-      case 'lost':
-      case 'inherit':
-        return this.#endAsked(lifeKey(request.terms))
-      case 'watch': {
-        const life = this.lives.get(lifeKey(request.terms))
+      case 'keep': {
+        const key = lifeKey(request.life.terms)
+        const { kind } = request.life.state
+        if (kind !== 'running' && kind !== 'ending') return this.#endAsked(key)
+        const life = this.lives.get(key)
         if (life) life.handovers += 1
         return
       }

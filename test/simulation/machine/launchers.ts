@@ -7,9 +7,12 @@ import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { HostedSupervisor } from '../../../src/process/hosted-supervisor.ts'
+import { Household } from '../../../src/process/household.ts'
+import { socketPath } from '../../../src/process/launcher-files.ts'
+import { openBook } from '../../../src/process/open-book.ts'
 import type { Reply, Request } from '../../../src/process/protocol.ts'
-import { socketPath } from '../../../src/process/socket-path.ts'
 import { type Party, runningParty } from '../party.ts'
+import { realClock } from '../product/clock.ts'
 import type { World } from '../world.ts'
 import { INIT } from './kernel.ts'
 import { lives, type SimProcess } from './process.ts'
@@ -23,7 +26,7 @@ export interface SimLauncher {
   readonly party: Party
   /** From when on it is known to serve. */
   welcomedAtMs: number | null
-  served: boolean
+  household: Household | undefined
 }
 
 export class Launchers {
@@ -64,7 +67,17 @@ export class Launchers {
         if (begun) {
           world.disk.make(path, 'file', 0o600)
           const party = world.party(`launcher ${process.pid}`, process)
-          this.all.push({ id, pid: process.pid, path, process, party, welcomedAtMs: null, served: false })
+          const launcher: SimLauncher = {
+            id,
+            pid: process.pid,
+            path,
+            process,
+            party,
+            welcomedAtMs: null,
+            household: undefined,
+          }
+          this.all.push(launcher)
+          party.deliver(() => this.#begin(launcher, home))
         } else if (process) kernel.exit(process, { code: 1, signal: null })
         supervisor?.deliver(() =>
           begun
@@ -96,24 +109,27 @@ export class Launchers {
       },
     )
     if (launcher.party.dead) here.destroy()
-    else launcher.party.deliver(() => this.#serve(launcher, there))
+    else
+      launcher.party.deliver(() => {
+        if (launcher.household) new HostedSupervisor(there as unknown as Socket, launcher.household)
+      })
     return here
   }
 
-  #serve(launcher: SimLauncher, wire: Wire): void {
+  /** As `launcher-host` begins, before it listens. */
+  #begin(launcher: SimLauncher, home: string): void {
     const { kernel, disk } = this.#world
-    new HostedSupervisor(wire as unknown as Socket, {
-      launcherId: launcher.id,
-      log: (message) => this.#world.trace(`launcher ${launcher.pid}: ${message}`),
-      admit: () => {
-        const free = !launcher.served
-        launcher.served = true
-        return free
-      },
+    const { id: launcherId, pid } = launcher
+    const log = (message: string) => this.#world.trace(`launcher ${pid}: ${message}`)
+    launcher.household = new Household({
+      launcherId,
+      book: openBook({ home, launcherId, clock: realClock, warning: log }),
+      log,
       leave: () => {
         if (disk.find(launcher.path)) disk.unlink(launcher.path)
         kernel.exit(launcher.process, { code: 0, signal: null })
       },
+      clear: () => {},
     })
   }
 

@@ -69,4 +69,6 @@ export const ticksNow: typeof real.ticksNow = () => here().kernel.ticks
 export const pageBytes: typeof real.pageBytes = () => PAGE_BYTES
 export const proportionalBytes: typeof real.proportionalBytes = (pid) => (look(pid)?.pages ?? 0) * PAGE_BYTES
 export const bootId: typeof real.bootId = () => 'simulated'
+export const machineId: typeof real.machineId = () => undefined
+export const pidNamespace: typeof real.pidNamespace = () => 'simulated'
 export const inheritableDescriptors: typeof real.inheritableDescriptors = () => []
