@@ -39,6 +39,7 @@ function scene(t: Test): Scene {
 const keptOf = (rig: Rig, { agentId }: LifeAddress): KeptLife | undefined =>
   rig.launcher.kept.find(({ terms }) => terms.agentId === agentId)
 const stateOf = (rig: Rig, life: LifeAddress): KeptState | undefined => keptOf(rig, life)?.state
+const bookOf = (home: string, id: string) => readFileSync(join(home, `launcher-v2-${id}.book`), 'utf8')
 const booksIn = (home: string) => readdirSync(home).filter((name) => name.endsWith('.book'))
 
 async function endAll(t: Test, rig: Rig): Promise<void> {
@@ -72,6 +73,7 @@ t.test('the one taken over keeps its children: stdin, true exits, ladders begun'
   await until('its first rung', () => rig.log(stopped).includes('TERM'))
   await supervisor.kill()
   await untilDead(ending as ProcessIdentity)
+  await until('its exit is written down', () => bookOf(home, 'first-1').includes('"exited"'))
   t.equal(rig.log(ends), 'ready\nTERM\n', 'an `end` one goes down its ladder, without anybody')
   t.ok(isAlive(staying) && isAlive(reading as ProcessIdentity) && isAlive(launcher))
 
