@@ -1,5 +1,5 @@
 /** A launcher outlives its supervisor; what a successor in the same home finds. */
-import { existsSync, mkdirSync, readdirSync, writeFileSync, writeSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { LifeAddress, ProcessIdentity } from '../../machines/events.ts'
@@ -240,10 +240,7 @@ t.test('a launcher that is stopped is replaced, by its supervisor and by a succe
   t.ok(isAlive(agent), 'its agent lives on')
   supervisor.tell('usage', [order])
   await supervisor.kill()
-  const { pid } = JSON.parse(
-    (await import('node:fs')).readFileSync(join(home, 'launcher-v2-first-2.book'), 'utf8').split('\n')[0] ??
-      '',
-  ).process
+  const { pid } = JSON.parse(bookOf(home, 'first-2').split('\n', 1)[0] ?? '').process
   process.kill(pid, 'SIGSTOP')
   await second()
   t.not(rig.launcher.pid, pid)
