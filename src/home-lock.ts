@@ -137,6 +137,22 @@ function holderOf(fd: number): ProcessIdentity | undefined {
   }
 }
 
+/** Who was the last to say that it holds the lock, and may be gone. It is not asked for: looking disturbs nobody. */
+export function lockHolder(dir: string): ProcessIdentity | undefined {
+  let fd: number
+  try {
+    fd = fs.openSync(path.join(dir, 'lock'), fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw unusable(messageOf(error), error)
+  }
+  try {
+    return holderOf(fd)
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
 /** Nobody is to be named who does not hold it: this process may live on. */
 function release(fd: number, server: net.Server | undefined): void {
   fs.ftruncateSync(fd, 0)

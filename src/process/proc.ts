@@ -75,6 +75,10 @@ export function environOf(pid: number): Buffer | undefined {
   }
 }
 
+/** The argv of a process; `undefined` when it is gone, empty for a zombie. */
+export const commandOf = (pid: number): string[] | undefined =>
+  readBytes(`/proc/${pid}/cmdline`)?.toString().split('\0').slice(0, -1)
+
 /** The effective user of a process. */
 export function uidOf(pid: number): number | undefined {
   return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid

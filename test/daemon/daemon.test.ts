@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { connect } from '../../src/client/index.ts'
-import { findDaemon, startDaemon } from '../../src/daemon/index.ts'
+import { doctor, findDaemon, startDaemon } from '../../src/daemon/index.ts'
 import {
   alive,
   DIST,
@@ -75,6 +75,36 @@ t.test('in a home too deep for a socket it is found, and its agents find it', as
   t.strictSame(lines, [daemon.socket])
   await client.shutdown()
   t.notOk(fs.existsSync(daemon.socket))
+})
+
+t.test('the doctor says what is wrong and the way out, before, while and after a daemon runs', async (t) => {
+  const home = freshHome(t)
+  const found = async () =>
+    Object.fromEntries(
+      (await doctor(home)).map(({ check, verdict, message, way }) => [check, { verdict, message, way }]),
+    )
+  t.match(await found(), { system: { verdict: 'ok' }, home: { verdict: 'ok', message: /not there yet/ } })
+  const { daemon } = await serving(t, { home })
+  const healthy = await found()
+  t.strictSame(
+    Object.values(healthy).filter(({ verdict }) => verdict !== 'ok'),
+    [],
+  )
+  t.match(healthy.daemon, { message: new RegExp(`pid ${daemon.pid}`) })
+  fs.chmodSync(daemon.socket, 0o666)
+  t.match((await found()).socket, { verdict: 'wrong', way: /chmod 600/ })
+  fs.chmodSync(path.join(home, 'token'), 0o644)
+  process.kill(daemon.pid, 'SIGKILL')
+  await untilDead([daemon.pid])
+  const after = await found()
+  t.match(after.daemon, { verdict: 'warning', way: /reeve up -d/ })
+  t.match(after.lock, { verdict: 'ok', message: 'free' })
+  t.match(after.socket, { verdict: 'wrong' })
+  t.match(after.token, { verdict: 'wrong', way: /remove/ })
+  fs.chmodSync(home, 0o755)
+  t.match((await found()).home, { verdict: 'wrong', way: /chmod 700/ })
+  fs.chmodSync(home, 0o700)
+  fs.rmSync(path.join(home, 'token'))
 })
 
 t.test('a home that is open to others is refused by everyone', async (t) => {
