@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
+import { daemonSections } from '../../src/daemon/reference.ts'
 import { fill, literal } from '../../src/observe/reference.ts'
 import { supervisorOptionsSchema } from '../../src/options.ts'
 import { readmeSections } from '../../src/reference.ts'
@@ -27,7 +28,7 @@ t.test('the defaults are what a caller could have written', async (t) => {
 })
 
 t.test('the tables of the README are those of the code (npm run docs)', async (t) => {
-  t.equal(readme, fill(readme, readmeSections()))
+  t.equal(readme, fill(readme, { ...readmeSections(), ...daemonSections() }))
 })
 
 t.test('each default and each field is in its table, and no field that is refused', async (t) => {

@@ -38,7 +38,7 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
   {
     name: 'daemon',
     has: /^src\/daemon\//,
-    sees: ['machines', 'ground', 'words', 'process', 'registry', 'root'],
+    sees: ['machines', 'ground', 'words', 'process', 'registry', 'observe', 'root'],
   },
   // It finds a daemon by what that left in the home, and speaks with it; what that is made of is no part of it.
   {
