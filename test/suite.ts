@@ -15,7 +15,7 @@ const TIMEOUT_MS = 120_000
 /** Folders whose files only read and compute, and share what takes long to load: a process for all of them. */
 const TOGETHER = ['architecture', 'observe']
 /** Those with the longest tests begin, so that none is left alone at the end. */
-const FIRST = ['scenarios', 'process', 'health', 'contract', 'bench', 'registry']
+const FIRST = ['scenarios', 'daemon', 'process', 'health', 'contract', 'bench', 'registry']
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const folderOf = (file: string): string => file.split('/')[0] ?? ''
