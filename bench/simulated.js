@@ -48,6 +48,8 @@ export function simulated() {
       hear = options.onReport
       return {
         expect: ({ agentId, incarnation }) => `${agentId}.${incarnation}`,
+        adopt: ({ agentId, incarnation }) => `${agentId}.${incarnation}`,
+        path: ({ agentId, incarnation }) => `${agentId}.${incarnation}`,
         drain: () => true,
         end: async () => {},
         close: () => {},
@@ -60,6 +62,11 @@ export function simulated() {
       throw new Error('nothing is written ahead here')
     },
     replaySpills: async () => {},
+    openSpecs: () => {
+      throw new Error('nothing is left to a successor here')
+    },
+    whose: () => 'nobodys',
+    lastWrittenMs: () => undefined,
     random: Math.random,
   }
   /** A report as it comes from an agent's file. */

@@ -249,8 +249,15 @@ class Keeper {
       const process = life?.process ? { process: life.process } : {}
       this.#tell(child, { ...this.#between(child, child.state, 'adopted'), ...process, ...activity }, false)
     }
-    if (life) this.#begin(child, life)
-    else this.#pause(child, backoffLeftMs)
+    if (life) {
+      this.#begin(child, life)
+      return
+    }
+    if (child.state !== 'restarting') {
+      const evidence = { delayMs: backoffLeftMs }
+      this.#tell(child, { ...this.#between(child, 'restarting', 'backoff'), evidence }, false)
+    }
+    this.#pause(child, backoffLeftMs)
   }
 
   #begin(child: Child, adopt?: LifeInput['adopt']): void {

@@ -4,8 +4,14 @@
  */
 import type { Intent } from './children.ts'
 import type { Adoption } from './context.ts'
-import type { ErrorInfo, Exit, ProcessIdentity, Reason } from './events.ts'
-import { isCrashlike } from './restart.ts'
+import { type ErrorInfo, type Exit, isEnd, type ProcessIdentity, type Reason } from './events.ts'
+import {
+  decideRestart,
+  isCrashlike,
+  type RestartDecision,
+  type RestartHistory,
+  type RestartPolicy,
+} from './restart.ts'
 import type { Trail } from './trail.ts'
 
 /** Why a launcher, or the supervisor before, had begun to end it. */
@@ -62,6 +68,30 @@ const REASONS: Readonly<Record<EndedBy, Reason>> = {
     message: 'no supervisor came for it in time (adoptFor)',
   },
 }
+
+/** Between the end of a life and what follows from it the supervisor may have died: what its policy says then. */
+export function afterEnd(
+  trail: Trail,
+  policy: RestartPolicy,
+  {
+    nowMs,
+    dice,
+    msOf,
+  }: { readonly nowMs: number; readonly dice: number; readonly msOf: (at: string) => number },
+): RestartDecision {
+  const { state, exit, reason, error, escaped, unverified, runningAt, exitedAt, lastAt } = trail
+  if (!isEnd(state) || trail.over) return { restart: false, why: 'asked' }
+  if (trail.again) return { restart: true, delayMs: 0, attempt: 1, history: historyOf(trail, msOf) }
+  const ranMs = runningAt === null ? 0 : msOf(exitedAt ?? lastAt) - msOf(runningAt)
+  const end = { end: state, exit, reason, error, escaped, unverified, ranMs }
+  return decideRestart(policy, end, historyOf(trail, msOf), nowMs, dice)
+}
+
+/** What the restart policy remembers, in the time of this process. */
+export const historyOf = (trail: Trail, msOf: (at: string) => number): RestartHistory => ({
+  restartsMs: trail.restartsAt.map(msOf),
+  streak: trail.streak,
+})
 
 /** With what supervisor it lives on, or ends. `adopt`: its spec says that it outlives its supervisor. */
 export function resume(trail: Trail, left: Left, adopt: boolean): Resumption {

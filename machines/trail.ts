@@ -54,6 +54,8 @@ export interface Trail {
   /** Dates of the automatic restarts, oldest first, and failures in a row. */
   readonly restartsAt: readonly string[]
   readonly streak: number
+  /** It was said why no further life follows. */
+  readonly over: boolean
   /** Of its last entry. */
   readonly lastAt: string
 }
@@ -76,6 +78,7 @@ const NEW_LIFE = {
   late: null,
   again: false,
   forced: false,
+  over: false,
   reportOffset: 0,
   logOffset: 0,
   backoff: null,
@@ -133,6 +136,7 @@ function changed(base: Trail, entry: Entry, policy: RestartPolicy): Partial<Trai
     ...(reportOffset !== undefined && { reportOffset: Math.max(base.reportOffset, reportOffset) }),
     ...(evidence?.again && { again: true }),
     ...(evidence?.unverified && { unverified: true }),
+    ...(evidence?.notRestarted && { over: true }),
   }
   switch (to) {
     case 'pre_starting':

@@ -2,14 +2,15 @@
 import type { LifeContext } from '../machines/context.ts'
 import type { LifeEffects } from '../machines/effects.ts'
 import { type AskingRung, asks } from '../machines/escalation.ts'
-import type { LifeAddress, LifeAnswer, Reason } from '../machines/events.ts'
+import type { ErrorInfo, LifeAddress, LifeAnswer, Reason } from '../machines/events.ts'
 import type { Clock } from './clock.ts'
 import { within } from './deferred.ts'
 import { errnoOf, messageOf } from './errors.ts'
-import { controlOf, type Home, inputOf } from './home.ts'
+import { controlOf, type Home } from './home.ts'
 import type { Outside } from './outside.ts'
 import type { Launcher } from './process/launcher.ts'
 import type { Seat } from './seat.ts'
+import { termsOf } from './terms.ts'
 
 export interface EffectsOptions {
   readonly home: Home
@@ -28,13 +29,12 @@ export function lifeEffects(options: EffectsOptions): LifeEffects {
 
   const launch = (life: LifeContext, seat: Seat): void => {
     const { plan } = seat
-    seat.beginLife()
+    seat.endLife()
     const reportFile = reports.expect(address(life))
     const control = controlOf(home, life)
     if (typeof plan.ready === 'object') seat.logOffset = logSize(seat.logFile)
     launcher.launch({
-      ...address(life),
-      marker: seat.marker,
+      ...termsOf(seat, life, home, reportFile),
       command: plan.command,
       cwd: plan.cwd,
       env: {
@@ -46,16 +46,6 @@ export function lifeEffects(options: EffectsOptions): LifeEffects {
         REEVE_REPORT: reportFile,
         REEVE_CONTROL: control,
       },
-      logFile: seat.logFile,
-      logLimits: plan.logLimits,
-      reportFile,
-      fifo: plan.stdin === 'open' ? inputOf(home, life) : null,
-      control,
-      rungs: plan.life.rungs,
-      killWaitMs: plan.life.killWaitMs,
-      detachOk: plan.detachOk,
-      onSupervisorDeath: 'end',
-      adoptForMs: 0,
     })
   }
 
@@ -74,7 +64,8 @@ export function lifeEffects(options: EffectsOptions): LifeEffects {
   return {
     launch(life) {
       const seat = seatOf(life.agentId)
-      if (!seat) return
+      // A life that a supervisor before asked for: its launcher will answer.
+      if (!seat || seat.underway === life.incarnation) return
       try {
         launch(life, seat)
       } catch (cause) {
@@ -119,6 +110,12 @@ async function cleanUp(
   answer: (answer: LifeAnswer) => void,
 ): Promise<void> {
   const limitMs = seat.plan.cleanupTimeoutMs
+  const lost = seat.plan.cleanupLost
+  if (lost > 0)
+    failed({
+      code: 'cleanup_lost',
+      message: `clean-up functions that went with the supervisor they were given to: ${lost}`,
+    })
   for (const [i, hook] of seat.plan.cleanup.entries()) {
     const name = `clean-up hook ${i + 1}${hook.name ? ` (${hook.name})` : ''}`
     try {
@@ -135,7 +132,10 @@ async function cleanUp(
   answer({ type: 'CLEANED', ...life })
 
   function fail(message: string): void {
-    const error = { code: 'cleanup_failed', message }
+    failed({ code: 'cleanup_failed', message })
+  }
+
+  function failed(error: ErrorInfo): void {
     answer({ type: 'NOTE', ...life, event: 'cleanup_failed', error })
   }
 }

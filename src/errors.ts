@@ -16,6 +16,8 @@ export const ERRORS = {
   kill_failed:
     'Still there `killWait` after SIGKILL (uninterruptible sleep, most often). Reeve goes on trying.',
   cleanup_failed: 'A clean-up hook threw or ran out of time. The others ran, the agent ended.',
+  cleanup_lost:
+    'Clean-up functions went with the supervisor that died: a successor cannot run them. Noted as a failed clean-up.',
   not_accepting_input:
     'The agent has no open stdin (`stdin: "open"`), has ended, or does not read what it was sent.',
   restart_intensity_exceeded: 'It crashed more often than `restart.intensity` allows; it stays `crashed`.',

@@ -13,6 +13,8 @@ export interface Home {
   readonly inputs: string
   /** Where agents that take requests make a file. */
   readonly controls: string
+  /** What a successor needs of each agent. */
+  readonly specs: string
   /** Write-ahead files, of a registry that does not say where it is. */
   readonly spill: string
   /** Those of one that does: where a successor with the same registry finds them, whatever its own home. */
@@ -58,11 +60,12 @@ export function openHome(given: string | undefined, supervisorId: string): Home 
     reports: path.join(dir, 'reports'),
     inputs: path.join(dir, 'inputs'),
     controls: path.join(dir, 'controls'),
+    specs: path.join(dir, 'specs'),
     spill: path.join(dir, 'spill'),
     sharedSpill: path.join(given === undefined ? userHome() : dir, 'spill'),
   }
-  for (const folder of [home.logs, home.reports, home.inputs, home.controls, home.spill, home.sharedSpill])
-    ownFolder(folder)
+  const { logs, reports, inputs, controls, specs, spill, sharedSpill } = home
+  for (const folder of [logs, reports, inputs, controls, specs, spill, sharedSpill]) ownFolder(folder)
   return home
 }
 

@@ -1,5 +1,7 @@
 /** Everything of the world that a supervisor touches beside its clock, in one place, so that a world can be simulated. */
+import fs from 'node:fs'
 import path from 'node:path'
+import type { ProcessIdentity } from '../machines/events.ts'
 import type { Clock } from './clock.ts'
 import { ReeveError } from './errors.ts'
 import { Reports, type ReportsOptions } from './health/reports.ts'
@@ -8,12 +10,13 @@ import { type HomeLock, lockHome } from './home-lock.ts'
 import { identify, isAlive } from './process/identity.ts'
 import type { Launcher, LauncherOptions } from './process/launcher.ts'
 import { logLook, logSize, type ReadLogOptions, readLog } from './process/logs.ts'
+import { carries } from './process/marker-pass.ts'
 import { startLauncher } from './process/start-launcher.ts'
-
 import type { Backlog } from './registry/backlog.ts'
 import { locationOf, type ReplayOptions, replaySpills } from './registry/recovery.ts'
 import type { Registry } from './registry/registry.ts'
 import { SpillBacklog } from './registry/spill.ts'
+import { SpecFile, type Specs, type SpecsOptions } from './specs.ts'
 
 export interface Outside {
   /** One supervisor on a home. Throws `home_locked`, `home_unusable`. */
@@ -21,7 +24,7 @@ export interface Outside {
   /** Throws `launcher_failed`. */
   startLauncher(options: LauncherOptions): Promise<Launcher>
   /** Where agents speak. */
-  openReports(options: ReportsOptions): Pick<Reports, 'expect' | 'drain' | 'end' | 'close'>
+  openReports(options: ReportsOptions): Pick<Reports, 'expect' | 'adopt' | 'path' | 'drain' | 'end' | 'close'>
   /** Where in its log a life begins: what was ever written to it, in bytes; 0 when there is none. */
   logSize(file: string): number
   logLook(file: string, clock: Clock): ReturnType<typeof logLook>
@@ -32,6 +35,12 @@ export interface Outside {
   replaySpills(options: Omit<ReplayOptions, 'isAlive'>): Promise<void>
   /** What an agent finds in its environment beside what every agent finds there. */
   agentEnv?(agentId: string): Readonly<Record<string, string>>
+  /** What a successor needs of each agent, and what supervisors before left of theirs. */
+  openSpecs(options: SpecsOptions): Specs
+  /** Whether exactly this process lives, and is of the life with this marker: what a registry says may be wrong. */
+  whose(process: ProcessIdentity, marker: string): 'ours' | 'a_strangers' | 'nobodys'
+  /** When any of these files was written to last, as a date in milliseconds; `undefined` when there is none. */
+  lastWrittenMs(files: readonly string[]): number | undefined
   /** In [0, 1): the dice of the backoff's jitter. */
   random(): number
 }
@@ -62,6 +71,13 @@ export const realOutside: Outside = {
   logLook,
   readLog,
   openSpill,
+  openSpecs: (options) => new SpecFile(options),
+  whose: (process, marker) =>
+    !isAlive(process) ? 'nobodys' : carries(process, marker) ? 'ours' : 'a_strangers',
+  lastWrittenMs: (files) => {
+    const times = files.flatMap((file) => fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? [])
+    return times.length === 0 ? undefined : Math.max(...times)
+  },
   replaySpills: (options) => replaySpills({ ...options, isAlive }),
   random: Math.random,
 }

@@ -49,6 +49,12 @@ export interface AgentPlan {
   readonly cleanup: readonly CleanupHook[]
   readonly cleanupTimeoutMs: number
   readonly detachOk: boolean
+  readonly onSupervisorDeath: 'end' | 'adopt'
+  readonly adoptForMs: number
+  /** Clean-up functions that went with the supervisor which was given them. */
+  readonly cleanupLost: number
+  /** The spec with every default laid under it, in the terms of a caller. */
+  readonly whole: Plain
   /** The spec as it was given, to tell whether a second one with the same `id` differs. */
   readonly given: string
 }
@@ -59,7 +65,7 @@ const lineOf = (line: RegExp | string | { pattern: string; flags?: string | unde
 /** Letters and digits alone: an id that begins with "-" would read as an option in a shell. */
 const newId = customAlphabet('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', 21)
 
-type Plain = Record<string, unknown>
+export type Plain = Readonly<Record<string, unknown>>
 const isPlain = (value: unknown): value is Plain =>
   typeof value === 'object' &&
   value !== null &&
@@ -193,6 +199,10 @@ export function planOf(given: AgentSpec, base: Base, cwd: string): AgentPlan {
     cleanup,
     cleanupTimeoutMs,
     detachOk: whole.detachOk ?? false,
+    onSupervisorDeath: whole.onSupervisorDeath ?? 'end',
+    adoptForMs: durationMs(whole.adoptFor ?? 0, 'adoptFor'),
+    cleanupLost: 0,
+    whole,
     given: fingerprint(spec),
   }
 }

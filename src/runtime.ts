@@ -5,7 +5,7 @@
 import os from 'node:os'
 import { type ActorRefFrom, createActor, type InspectionEvent } from 'xstate'
 import { agentMachine } from '../machines/agent.ts'
-import { childrenLogic } from '../machines/children.ts'
+import { childrenLogic, type Heir } from '../machines/children.ts'
 import { effectActions } from '../machines/effects.ts'
 import { type Entry, type EntryDraft, isEnd, isNote, type LifeAddress } from '../machines/events.ts'
 import { type SupervisorEmitted, type SupervisorEvent, supervisorMachine } from '../machines/supervisor.ts'
@@ -30,6 +30,8 @@ import type { Registry } from './registry/registry.ts'
 import { Roster } from './roster.ts'
 import { useIndexedScheduler } from './scheduler.ts'
 import { Seat } from './seat.ts'
+import type { Specs } from './specs.ts'
+import { storedSpec } from './stored-spec.ts'
 import { durationMs } from './strict.ts'
 import { Vigil } from './vigil.ts'
 
@@ -39,6 +41,8 @@ export interface RuntimeOptions {
   readonly lock: HomeLock | undefined
   readonly clock: Clock
   readonly registry: Registry
+  /** Only where there can be a successor. */
+  readonly specs: Specs | undefined
   readonly given: SupervisorOptions
   readonly outside: Outside
 }
@@ -49,6 +53,7 @@ export class Runtime {
   readonly lock: HomeLock | undefined
   readonly clock: Clock
   readonly registry: Registry
+  readonly specs: Specs | undefined
   readonly outside: Outside
   readonly host = os.hostname()
   readonly listeners = new Listeners()
@@ -61,19 +66,21 @@ export class Runtime {
   readonly roster = new Roster()
   readonly #inspect: SupervisorOptions['inspect']
 
-  constructor({ supervisorId, home, lock, clock, registry, given, outside }: RuntimeOptions) {
+  constructor({ supervisorId, home, lock, clock, registry, specs, given, outside }: RuntimeOptions) {
     this.outside = outside
     this.supervisorId = supervisorId
     this.home = home
     this.lock = lock
     this.clock = clock
     this.registry = registry
+    this.specs = specs
     this.#inspect = given.inspect
     this.journal = new Journal({
       registry,
       sinks: given.sinks ?? [],
       clock,
       failed: (failure) => this.listeners.sinkFailed(failure),
+      ...(specs && { committed: (batch) => this.#acknowledge(batch) }),
       ...(registry.durable && {
         spill: (trouble) => outside.openSpill({ home, supervisorId, registry, trouble }),
       }),
@@ -103,7 +110,7 @@ export class Runtime {
       home: home.dir,
       launcherId: supervisorId,
       ephemeral: home.ephemeral,
-      keepExits: !home.ephemeral && this.registry.durable === true,
+      keepExits: this.specs !== undefined,
       leftovers: runFolder(),
       mode: launcher === 'inline' ? 'inline' : 'process',
       ...(typeof launcher === 'object' && { exec: launcher.exec }),
@@ -195,8 +202,10 @@ export class Runtime {
     return seat
   }
 
-  /** The agent holds its name until it has ended, and its lifetime runs. */
+  /** The agent holds its name until it has ended, and its lifetime runs. A successor will find its spec. */
   take(seat: Seat): void {
+    const { plan, seed } = seat
+    this.specs?.keep({ id: plan.id, seed, spec: storedSpec(plan), given: plan.given })
     this.roster.take(seat)
     this.vigil.begin(seat)
   }
@@ -206,6 +215,16 @@ export class Runtime {
     const { id: agentId, name, life, restart } = seat.plan
     const from = incarnation === 1 ? null : seat.record.state
     this.send({ type: 'SPAWN', child: { agentId, name, life, restart, incarnation, from } })
+  }
+
+  /** The machines go on with what a supervisor before began. */
+  adopt(seat: Seat, heir: Omit<Heir, 'child'>): void {
+    const { id: agentId, name, life, restart } = seat.plan
+    const { incarnation, state: from } = seat.record
+    this.send({
+      type: 'ADOPT',
+      heir: { ...heir, child: { agentId, name, life, restart, incarnation, from } },
+    })
   }
 
   /** The record with what is only in memory between two entries. */
@@ -241,6 +260,7 @@ export class Runtime {
     seat.record = fold(seat.record, entry)
     if (ended) {
       this.roster.release(seat)
+      this.specs?.drop(seat.plan.id)
       this.vigil.end(seat)
     }
     this.log.add(entry)
@@ -283,9 +303,8 @@ export class Runtime {
       case 'pre_starting':
         seat.lifePid = draft.process?.pid ?? null
         seat.lastPid = seat.lifePid
-        if (seat.plan.stdin === 'open') this.#openInput(seat)
+        this.attend(seat, life)
         this.vigil.spawned(seat, life)
-        if (seat.plan.memoryMaxBytes !== null) this.vitals.limit(life, seat.plan.memoryMaxBytes)
         return
       case 'running':
         seat.stopReadiness?.()
@@ -343,6 +362,13 @@ export class Runtime {
     seat.end.resolve(record)
   }
 
+  /** It has a process: its stdin is held open, its memory looked after. */
+  attend(seat: Seat, life: LifeAddress): void {
+    const { stdin, memoryMaxBytes } = seat.plan
+    if (stdin === 'open') this.#openInput(seat)
+    if (memoryMaxBytes !== null) this.vitals.limit(life, memoryMaxBytes)
+  }
+
   /** Held from the start: while the launcher is away, the agent must not read EOF. */
   #openInput(seat: Seat): void {
     try {
@@ -369,7 +395,21 @@ export class Runtime {
     return fold(undefined, { ...draft, seq: 0, at, supervisorId, host, command, cwd, logFile })
   }
 
+  /** Its launcher need not keep them for a successor any longer. */
+  #acknowledge(batch: readonly Entry[]): void {
+    const ended = batch.filter((entry) => isEnd(entry.to) && !isNote(entry))
+    const lives = ended.map(({ agentId, incarnation }) => ({ agentId, incarnation }))
+    if (lives.length > 0) this.launcher.acknowledge(lives)
+  }
+
   // From the outside.
+
+  /** A successor has to know from where on to look for its ready line. */
+  #located(answer: Extract<LauncherAnswer, { type: 'SPAWNED' }>): LauncherAnswer {
+    const seat = this.roster.get(answer.agentId)
+    const byLine = typeof seat?.plan.ready === 'object' && 'line' in seat.plan.ready
+    return byLine ? { ...answer, evidence: { logOffset: seat.logOffset } } : answer
+  }
 
   #answered(answer: LauncherAnswer): void {
     // What an agent said before it exited is said before its exit, a last line without its newline too.
@@ -378,7 +418,7 @@ export class Runtime {
       if (seat?.record.incarnation === answer.incarnation) seat.exited = true
       void this.vigil.reports.end(answer)
     }
-    this.send(answer)
+    this.send(answer.type === 'SPAWNED' ? this.#located(answer) : answer)
   }
 }
 

@@ -1,5 +1,5 @@
 /** What a supervisor holds of one agent, over all its lives. Internal: callers see the `Agent`. */
-import { randomFillSync } from 'node:crypto'
+import { createHash, randomFillSync } from 'node:crypto'
 import type { LifeAddress, Usage } from '../machines/events.ts'
 import type { Agent } from './agent.ts'
 import { Deferred } from './deferred.ts'
@@ -14,8 +14,8 @@ const MARKER_BYTES = 16
 const pool = Buffer.alloc(256 * MARKER_BYTES)
 let drawn = pool.length
 
-/** 128 random bits in hex. Drawn 256 at a time: one by one they cost twenty times as much. */
-function newMarker(): string {
+/** 128 random bits in hex, from which the markers of all lives of one agent follow. Drawn 256 at a time: one by one they cost twenty times as much. */
+export function newSeed(): string {
   if (drawn === pool.length) {
     randomFillSync(pool)
     drawn = 0
@@ -23,6 +23,13 @@ function newMarker(): string {
   drawn += MARKER_BYTES
   return pool.toString('hex', drawn - MARKER_BYTES, drawn)
 }
+
+/** 128 bits in hex: of this life alone, and not to be guessed from those of another. */
+const markerOf = (seed: string, incarnation: number): string =>
+  createHash('sha256')
+    .update(`${seed}.${incarnation}`)
+    .digest('hex')
+    .slice(0, 2 * MARKER_BYTES)
 
 /** Someone waits for the present life's end. */
 export interface EndWaiter {
@@ -33,6 +40,8 @@ export interface EndWaiter {
 
 export class Seat {
   readonly plan: AgentPlan
+  /** Kept with the spec, so that a successor knows the marker of the present life. */
+  readonly seed: string
   readonly logFile: string
   agent!: Agent
   /** Provisional until the first entry is told. */
@@ -49,9 +58,10 @@ export class Seat {
   expired = false
   /** The last pid it had, in any life; the handle keeps it. */
   lastPid: number | null = null
+  /** The life that a supervisor before asked for. */
+  underway: number | undefined
 
   // Of the present life.
-  marker = ''
   lifePid: number | null = null
   logOffset = 0
   /** Its exit is known, and on its way to its machine. */
@@ -63,8 +73,9 @@ export class Seat {
   input: InputPipe | undefined
   usage: Usage = { turns: 0, tokens: 0, usd: 0 }
 
-  constructor(plan: AgentPlan, record: AgentRecord) {
+  constructor(plan: AgentPlan, record: AgentRecord, seed = newSeed()) {
     this.plan = plan
+    this.seed = seed
     this.record = record
     this.logFile = record.logFile
   }
@@ -84,13 +95,12 @@ export class Seat {
     }
   }
 
-  /** A new life: nothing of the old one's process may be taken for its own. */
-  beginLife(): void {
-    this.endLife()
-    this.marker = newMarker()
+  /** What the tree of a life carries as `REEVE_LIFE`. */
+  markerOf({ incarnation }: Pick<LifeAddress, 'incarnation'>): string {
+    return markerOf(this.seed, incarnation)
   }
 
-  /** Between two lives there is no process to speak of. */
+  /** Between two lives, and at the begin of one: nothing of the old one's process may be taken for the new one's. */
   endLife(): void {
     this.lifePid = null
     this.exited = false

@@ -59,6 +59,7 @@ export async function shutDown(
   await runtime.launcher.close(leftMs())
   runtime.vigil.reports.close()
   runtime.log.close()
+  runtime.specs?.close()
   leaveHome(runtime.home)
   await runtime.lock?.release()
   runtime.roster.letGo()

@@ -254,14 +254,16 @@ export const agentSpecSchema = z.strictObject({
       'functions, run one after another in `reaping` with the record; a failing one is `cleanup_failed` and stops no other',
   }),
   cleanupTimeout: positive.optional().meta({ description: 'for each hook' }),
-  onSupervisorDeath: z
-    .literal('end', { error: () => 'only "end" is built yet: agents end with their supervisor' })
-    .optional()
-    .meta({ description: 'agents end by their ladders when the supervisor is gone' }),
+  onSupervisorDeath: z.enum(['end', 'adopt'], 'must be "end" or "adopt"').optional().meta({
+    description:
+      '`"end"`: down its ladder when the supervisor is gone. `"adopt"`: it runs on, for the next supervisor on this home; needs a durable registry and a `home`',
+  }),
+  adoptFor: positive.optional().meta({
+    description: 'how long it waits for the next supervisor; then the ladder',
+  }),
   detachOk: z.boolean().optional().meta({ description: 'descendants in a session of their own may live on' }),
   lane: notBuilt('lane'),
   onConflict: notBuilt('onConflict'),
-  adoptFor: notBuilt('adoptFor'),
 })
 
 /** Runs in `reaping`, with the agent's record, within `cleanupTimeout`. */
@@ -309,5 +311,6 @@ export const DEFAULTS = freeze({
   cleanup: [],
   cleanupTimeout: '30s',
   onSupervisorDeath: 'end',
+  adoptFor: '24h',
   detachOk: false,
 } as const)

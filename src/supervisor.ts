@@ -1,5 +1,4 @@
 /** The supervisor as its users see it. Everything they can ask for stands here; what it does stands in `runtime.ts`. */
-import { nanoid } from 'nanoid'
 import type { ActorRefFrom } from 'xstate'
 import type { agentMachine } from '../machines/agent.ts'
 import type { Entry } from '../machines/events.ts'
@@ -8,12 +7,10 @@ import type { supervisorMachine } from '../machines/supervisor.ts'
 import { Agent } from './agent.ts'
 import type { AgentHealth } from './agent-health.ts'
 import { checkUp } from './check-up.ts'
-import { realClock } from './clock.ts'
 import { endAgent, endSelected, restartAgent } from './ending.ts'
 import { follow, placeText } from './entries.ts'
 import { ReeveError } from './errors.ts'
 import { checkReport, parseReport } from './health/report.ts'
-import { leaveHome, openHome } from './home.ts'
 import type {
   CancelOptions,
   KillOptions,
@@ -24,6 +21,7 @@ import type {
 } from './kill.ts'
 import { killStalled } from './kill-stalled.ts'
 import type { SupervisorEvents } from './listeners.ts'
+import { open } from './opening.ts'
 import {
   entriesOptionsSchema,
   filterSchema,
@@ -35,17 +33,18 @@ import {
   stopSupervisorSchema,
   supervisorOptionsSchema,
 } from './options.ts'
-import { type Outside, realOutside, spillFolderOf } from './outside.ts'
+import { type Outside, realOutside } from './outside.ts'
 import { type Base, baseOf, planOf } from './plan.ts'
-import { allRecords, askRegistry, historyOf, notFound, removeAgent } from './queries.ts'
+import { allRecords, historyOf, notFound, removeAgent } from './queries.ts'
 import type { EntriesOptions, LogOptions, Reeve, Selection } from './reeve.ts'
-import { memoryRegistry } from './registry/memory.ts'
 import { type AgentRecord, matches, type RecordFilter } from './registry/record.ts'
-import { Runtime } from './runtime.ts'
+import type { Registry } from './registry/registry.ts'
+import type { Runtime } from './runtime.ts'
 import type { Seat } from './seat.ts'
 import { type StopSupervisorOptions, type StopSupervisorResult, shutDown } from './shutdown.ts'
 import type { AgentSpec } from './spec.ts'
 import { parseStrictly } from './strict.ts'
+import { succeed } from './succession.ts'
 
 /**
  * Opens the registry, makes the home, starts the launcher. No agent runs yet, and no signal handler is installed.
@@ -66,38 +65,12 @@ export async function superviseIn(outside: Outside, options: SupervisorOptions):
     )
   parseStrictly(supervisorOptionsSchema, options, 'createSupervisor')
   const base = baseOf(options.defaults ?? {})
-  const supervisorId = nanoid(12)
-  const clock = options.clock ?? realClock
-  const registry = options.registry ?? memoryRegistry()
-  const home = openHome(options.home, supervisorId)
-  const leave: (() => unknown)[] = [() => leaveHome(home)]
-  const warnings: string[] = []
-  try {
-    // What nobody else can know of needs no lock.
-    const lock = home.ephemeral ? undefined : await outside.lockHome(home.dir)
-    leave.unshift(() => lock?.release())
-    await askRegistry({ registry, clock }, (each) => each.open())
-    leave.unshift(() => registry.close?.())
-    if (registry.durable)
-      await outside.replaySpills({
-        dir: spillFolderOf(home, registry),
-        registry,
-        append: (batch) => askRegistry({ registry, clock }, (each) => each.append(batch)),
-        warn: (message) => warnings.push(message),
-      })
-    const runtime = new Runtime({ supervisorId, home, lock, clock, registry, given: options, outside })
-    leave.unshift(() => runtime.vigil.reports.close())
-    await runtime.start(options.launcher)
-    for (const message of warnings) runtime.listeners.warn({ code: 'registry_unavailable', message })
-    return new Supervisor(runtime, base)
-  } catch (error) {
-    // What went wrong first is what is told.
-    for (const each of leave)
-      await Promise.resolve()
-        .then(each)
-        .catch(() => {})
-    throw error
-  }
+  if (base.merged.onSupervisorDeath === 'adopt')
+    refuseAdoption(options.home !== undefined, options.registry, 'defaults.onSupervisorDeath')
+  const { runtime, estate } = await open(outside, options)
+  const supervisor = new Supervisor(runtime, base)
+  succeed(runtime, estate, (seat) => new Agent(seat, supervisor))
+  return supervisor
 }
 
 export class Supervisor implements Reeve {
@@ -150,6 +123,8 @@ export class Supervisor implements Reeve {
       return known.agent
     }
     this.#refuseWhenStopping('spawn')
+    if (plan.onSupervisorDeath === 'adopt')
+      refuseAdoption(!runtime.home.ephemeral, runtime.registry, 'onSupervisorDeath')
     runtime.roster.refuseTaken(plan)
     if (intensityUnreachable(plan.restart))
       runtime.listeners.warn({
@@ -369,6 +344,14 @@ export class Supervisor implements Reeve {
     this.#stopping ??= shutDown(this.#runtime, options)
     return this.#stopping
   }
+}
+
+/** Who is to be found again needs a place where it is looked for. */
+function refuseAdoption(homeGiven: boolean, registry: Registry | undefined, field: string): void {
+  if (homeGiven && registry?.durable) return
+  const missing = homeGiven ? 'a registry that outlives this process' : 'a home that is given and stays'
+  const message = `${field}: "adopt" needs ${missing}. Call createSupervisor({ home, registry: sqliteRegistry(path) }), or write "end".`
+  throw new ReeveError('invalid_spec', message, { field })
 }
 
 const isSelection = (which: Selection | StopSupervisorOptions): which is Selection =>

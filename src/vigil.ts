@@ -5,7 +5,7 @@ import type { SupervisorEvent } from '../machines/supervisor.ts'
 import type { Clock } from './clock.ts'
 import { within } from './deferred.ts'
 import { messageOf } from './errors.ts'
-import { Deadlines, type Look } from './health/deadlines.ts'
+import { Deadlines, type Look, type WatchedBefore } from './health/deadlines.ts'
 import { httpProbe, type Probe, portProbe } from './health/probe.ts'
 import { probing } from './health/probing.ts'
 import { awaitLine } from './health/readiness.ts'
@@ -22,6 +22,8 @@ const EARLY_BOUND = 1_000
 
 /** A look waits this long for the launcher. */
 const USAGE_LIMIT_MS = 1_000
+
+const NEW = { elapsedMs: 0, warned: false } as const
 
 export interface VigilOptions {
   /** Where the report files are. */
@@ -63,11 +65,11 @@ export class Vigil {
     })
   }
 
-  /** Its lifetime runs from now, over all its lives. */
-  begin(seat: Seat): void {
+  /** Its lifetime runs from now, over all its lives; or from before, when a supervisor before began it. */
+  begin(seat: Seat, before: { readonly elapsedMs: number; readonly warned: boolean } = NEW): void {
     const { plan } = seat
     seat.expired = false
-    if (plan.ttlMs !== null) this.#deadlines.lifetime(plan.id, plan.ttlMs)
+    if (plan.ttlMs !== null) this.#deadlines.lifetime(plan.id, plan.ttlMs, before.elapsedMs, before.warned)
   }
 
   /** No further life follows. */
@@ -84,6 +86,11 @@ export class Vigil {
   /** Its leader has exited: what it used is known. */
   exited(seat: Seat): void {
     enforce(seat, this.#options.send)
+  }
+
+  /** It runs, and was watched by another before. */
+  resume(seat: Seat, life: LifeAddress, before: WatchedBefore): void {
+    if (seat.plan.heartbeat) this.#deadlines.resume(life, seat.plan.heartbeat, before)
   }
 
   revived(life: LifeAddress): void {
@@ -117,22 +124,29 @@ export class Vigil {
       return
     }
     const address: LifeAddress = { agentId: life.agentId, incarnation: life.incarnation }
+    const upTo = offset === undefined ? {} : { reportOffset: offset }
     const activity = activityOf(report)
     if (activity) {
       // What its machine makes of it comes back by `acts`; said again, it is a heartbeat.
       this.beat(address)
-      send({ type: 'ACTIVITY', ...address, activity })
+      send({ type: 'ACTIVITY', ...address, activity, ...upTo })
       return
     }
     const counts = offset === undefined || seat.plan.heartbeat?.sources.includes('report')
     if (counts) {
       const { stalled, silentMs } = this.#deadlines.beat(lifeKey(address))
       if (stalled)
-        send({ type: 'HEARTBEAT', ...address, evidence: { ...(silentMs !== undefined && { silentMs }) } })
+        send({
+          type: 'HEARTBEAT',
+          ...address,
+          evidence: { ...(silentMs !== undefined && { silentMs }) },
+          ...upTo,
+        })
     }
     switch (report.type) {
       case 'ready':
-        if (seat.plan.ready === 'report') send({ type: 'READY', ...address, evidence: { ready: 'report' } })
+        if (seat.plan.ready === 'report')
+          send({ type: 'READY', ...address, evidence: { ready: 'report' }, ...upTo })
         return
       case 'usage': {
         const used = seat.usage
@@ -142,16 +156,22 @@ export class Vigil {
           ...address,
           event: 'usage',
           usage: seat.usage,
-          ...(offset !== undefined && { reportOffset: offset }),
+          ...upTo,
         })
         spent(seat, used, send)
         return
       }
       case 'result':
-        send({ type: 'NOTE', ...address, event: 'result', evidence: { said: report.value } })
+        send({ type: 'NOTE', ...address, event: 'result', evidence: { said: report.value }, ...upTo })
         return
       case 'stopping':
-        send({ type: 'NOTE', ...address, event: 'stopping', evidence: { said: report.message ?? null } })
+        send({
+          type: 'NOTE',
+          ...address,
+          event: 'stopping',
+          evidence: { said: report.message ?? null },
+          ...upTo,
+        })
         return
     }
   }

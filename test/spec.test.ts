@@ -192,10 +192,8 @@ t.test('what is designed and not built yet is refused, and says so', async (t) =
   for (const [field, value] of [
     ['lane', 'a'],
     ['onConflict', 'queue'],
-    ['adoptFor', '1h'],
     ['ready', { exec: ['true'] }],
     ['cleanup', [{ command: ['rm'] }]],
-    ['onSupervisorDeath', 'adopt'],
   ] as const) {
     const error = refusal({ command: ['x'], [field]: value })
     t.match(error, { code: 'invalid_spec' })

@@ -13,6 +13,7 @@ export const STATUS_CODES = {
   ended_before_ready: 409,
   kill_failed: 500,
   cleanup_failed: 500,
+  cleanup_lost: 500,
   not_accepting_input: 409,
   restart_intensity_exceeded: 409,
   budget_exhausted: 409,

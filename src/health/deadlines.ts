@@ -50,6 +50,13 @@ const UNKNOWN: Beat = Object.freeze({ known: false, stalled: false })
 const HEARD: Beat = Object.freeze({ known: true, stalled: false })
 const HEARD_STALLED: Beat = Object.freeze({ known: true, stalled: true })
 
+/** What is known of a life from those who watched it before. */
+export interface WatchedBefore {
+  readonly silentMs: number
+  readonly activity: Activity | null
+  readonly stalled: boolean
+}
+
 export class Deadlines {
   readonly #options: DeadlinesOptions
   readonly #clock: Clock
@@ -79,6 +86,20 @@ export class Deadlines {
   /** Watches a life from now on, as if it had just beaten. Call it when the life becomes `running`. */
   watch(life: LifeAddress, policy: HeartbeatPolicy): void {
     const watched = new Watched(life, policy, this.#clock.now(), this.#wallOffsetMs())
+    this.#lives.set(watched.key, watched)
+    this.#agenda.plan(watched)
+  }
+
+  /**
+   * Watches a life that another watched before: silent for so long already, and it may have said before what it does,
+   * or have been found stalled. It is looked at before anything is held against it.
+   */
+  resume(life: LifeAddress, policy: HeartbeatPolicy, before: WatchedBefore): void {
+    const nowMs = this.#clock.now()
+    const sinceMs = nowMs - before.silentMs
+    const watched = new Watched(life, policy, sinceMs, this.#wallOffsetMs())
+    if (before.activity) watched.act(before.activity, sinceMs)
+    if (before.stalled) watched.stall(nowMs)
     this.#lives.set(watched.key, watched)
     this.#agenda.plan(watched)
   }
@@ -129,10 +150,10 @@ export class Deadlines {
 
   /**
    * Limits how long an agent lives. Any length; a second call replaces the first. `elapsedMs` is what has passed of it
-   * already. Lateness is not given back: it is a promise to the caller, not a suspicion of the agent.
+   * already, `warned` whether the warning was given. Lateness is not given back: it is a promise to the caller, not a suspicion of the agent.
    */
-  lifetime(agentId: string, ms: number, elapsedMs = 0): void {
-    const lifetime = new Lifetime(agentId, this.#clock.now() - elapsedMs, ms)
+  lifetime(agentId: string, ms: number, elapsedMs = 0, warned = false): void {
+    const lifetime = new Lifetime(agentId, this.#clock.now() - elapsedMs, ms, warned)
     this.#lifetimes.set(agentId, lifetime)
     this.#agenda.plan(lifetime)
   }

@@ -7,12 +7,13 @@ export class Lifetime implements Planned {
   plannedMs = Number.POSITIVE_INFINITY
   readonly #startMs: number
   readonly #ttlMs: number
-  #warned = false
+  #warned: boolean
 
-  constructor(agentId: string, startMs: number, ttlMs: number) {
+  constructor(agentId: string, startMs: number, ttlMs: number, warned = false) {
     this.agentId = agentId
     this.#startMs = startMs
     this.#ttlMs = ttlMs
+    this.#warned = warned
   }
 
   nextMs(): number {

@@ -6,9 +6,10 @@
  * the session, and lost its parent before being seen.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { ProcessIdentity } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
 import { sleep } from './deadline.ts'
-import { isDead, type ProcessStat, readStat } from './identity.ts'
+import { isAlive, isDead, type ProcessStat, readStat } from './identity.ts'
 import { allPids, environOf, uidOf } from './proc.ts'
 
 /** What one life looks for. Times in clock ticks since boot. */
@@ -46,6 +47,15 @@ export function* markersIn(environ: Buffer): Generator<string> {
     const end = environ.indexOf(0, at)
     yield environ.toString('latin1', at + ENTRY.length, end === -1 ? environ.length : end)
   }
+}
+
+/** Whether exactly this process lives, and its environment holds the marker. */
+export function carries(identity: ProcessIdentity, marker: string): boolean {
+  if (!isAlive(identity)) return false
+  const environ = environOf(identity.pid)
+  const found = environ !== undefined && [...markersIn(environ)].includes(marker)
+  // It may have ended between the two looks, and its pid be another's.
+  return found && isAlive(identity)
 }
 
 export class MarkerPass {

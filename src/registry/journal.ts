@@ -16,6 +16,8 @@ export interface JournalOptions {
   readonly sinks: readonly RegistrySink[]
   readonly clock: Clock
   readonly failed: (failure: SinkFailure) => void
+  /** The registry has them: they outlive this process, where it does. */
+  readonly committed?: (batch: readonly Entry[]) => void
   /** Where the registry's entries wait; absent: in memory. The function given is told of what goes wrong there. */
   readonly spill?: (trouble: (cause: unknown) => void) => Backlog
 }
@@ -24,11 +26,18 @@ export class Journal {
   readonly #registry: SinkQueue
   readonly #all: readonly SinkQueue[]
 
-  constructor({ registry, sinks, clock, failed, spill }: JournalOptions) {
+  constructor({ registry, sinks, clock, failed, committed, spill }: JournalOptions) {
     const trouble = (cause: unknown) =>
       this.#registry.tell(`written to memory alone: ${messageOf(cause)}`, cause)
     const backlog = spill?.(trouble) ?? new MemoryBacklog()
-    this.#registry = new SinkQueue({ name: 'registry', sink: registry, backlog, clock, failed })
+    this.#registry = new SinkQueue({
+      name: 'registry',
+      sink: registry,
+      backlog,
+      clock,
+      failed,
+      ...(committed && { taken: committed }),
+    })
     const others = sinks.map(
       (sink, i) => new SinkQueue({ name: `sink ${i}`, sink, backlog: new MemoryBacklog(), clock, failed }),
     )

@@ -31,6 +31,8 @@ export interface SinkQueueOptions {
   readonly backlog: Backlog
   readonly clock: Clock
   readonly failed: (failure: SinkFailure) => void
+  /** It has them. */
+  readonly taken?: (batch: readonly Entry[]) => void
 }
 
 export class SinkQueue {
@@ -96,6 +98,7 @@ export class SinkQueue {
         if (this.#closed) break
         await this.#limited(sink.append(batch))
         backlog.taken(batch)
+        this.#options.taken?.(batch)
         this.#retryMs = RETRY_FIRST_MS
         // A sink that answers at once would otherwise keep the loop for as long as there is something to take.
         if (backlog.size > 0) await new Promise((resolve) => setImmediate(resolve))

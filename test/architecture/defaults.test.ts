@@ -37,7 +37,7 @@ t.test('each default and each field is in its table, and no field that is refuse
     t.ok(agent.includes(literal(value)), `the default of ${name}`)
   const rows = (table: string) => [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name)
   const refused = (name: string) => !agentSpecSchema.safeParse({ command: ['x'], [name]: 'x' }).success
-  const unbuilt = ['lane', 'onConflict', 'adoptFor']
+  const unbuilt = ['lane', 'onConflict']
   t.ok(unbuilt.every(refused))
   t.strictSame(
     rows(agent),

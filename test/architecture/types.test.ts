@@ -41,8 +41,8 @@ const rung: AgentSpec = { command: ['x'], stop: [{ signal: 'SIGTERM' }] }
 const lane: AgentSpec = { command: ['x'], lane: 'member-1' }
 // @ts-expect-error no such kind of use
 const budget: AgentSpec = { command: ['x'], budget: { hours: 1 } }
-// @ts-expect-error not built yet
-const adopted: AgentSpec = { command: ['x'], onSupervisorDeath: 'adopt' }
+// @ts-expect-error no such fate
+const adopted: AgentSpec = { command: ['x'], onSupervisorDeath: 'forget' }
 // @ts-expect-error only "inline" or {exec}
 const launcher: SupervisorOptions = { launcher: 'outline' }
 // @ts-expect-error no such code

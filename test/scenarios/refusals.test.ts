@@ -71,7 +71,8 @@ const SPECS: readonly (readonly [spec: unknown, field: string, message: RegExp])
   [{ budget: { usd: '5' } }, 'budget.usd', /a number.*"5"/],
   [{ budget: { hours: 1 } }, 'budget.hours', /no such field in budget/],
   [{ lane: 'a' }, 'lane', /not built yet/],
-  [{ onSupervisorDeath: 'adopt' }, 'onSupervisorDeath', /only "end" is built yet/],
+  [{ onSupervisorDeath: 'forget' }, 'onSupervisorDeath', /must be "end" or "adopt"/],
+  [{ adoptFor: 0 }, 'adoptFor', /more than 0/],
   [{ stdin: 'pipe' }, 'stdin', /"closed"\|"open".*"pipe"/],
 ]
 

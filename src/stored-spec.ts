@@ -1,0 +1,48 @@
+/**
+ * A spec as a successor finds it: as JSON, with every default laid under it, so that another version of Reeve reads it
+ * by its own schema. Functions do not survive their process; they are counted.
+ */
+import { type AgentPlan, baseOf, type Plain, planOf } from './plan.ts'
+import { type AgentSpec, agentSpecSchema } from './spec.ts'
+import type { KeptSpec } from './specs.ts'
+
+const FIELDS = Object.keys(agentSpecSchema.shape)
+
+interface Stored {
+  readonly spec: Plain
+  /** The expression of `ready.line`, which JSON does not know. */
+  readonly line?: { readonly source: string; readonly flags: string }
+  readonly cleanupLost: number
+}
+
+export function storedSpec(plan: AgentPlan): Stored {
+  const { cleanup = [], ready } = plan.whole
+  // Of the defaults, some are no fields of a spec.
+  const whole = Object.fromEntries(FIELDS.map((field) => [field, plan.whole[field]]))
+  const hooks = cleanup as readonly unknown[]
+  const kept = hooks.filter((hook) => typeof hook !== 'function')
+  const readiness = (ready as () => AgentSpec['ready'])()
+  const line = typeof readiness === 'object' && readiness.line instanceof RegExp ? readiness.line : undefined
+  const { id, name, cwd } = plan
+  return {
+    spec: { ...whole, id, name, cwd, ready: readiness, cleanup: kept },
+    ...(line && { line: { source: line.source, flags: line.flags } }),
+    cleanupLost: hooks.length - kept.length + plan.cleanupLost,
+  }
+}
+
+/** Throws when it is none that this version can run. */
+export function planOfStored({ spec: stored, given }: KeptSpec): AgentPlan {
+  const { spec, line, cleanupLost } = stored as Stored
+  const ready = spec.ready as Plain | string
+  const whole = {
+    ...spec,
+    ...(line &&
+      typeof ready === 'object' && { ready: { ...ready, line: new RegExp(line.source, line.flags) } }),
+  } as unknown as AgentSpec
+  const plan = planOf(whole, baseOf({}), '/')
+  if (cleanupLost === 0) return { ...plan, given }
+  // That they were lost is said where they would have run.
+  const { cleanupLimitMs } = plan.life
+  return { ...plan, given, cleanupLost, life: { ...plan.life, cleanupLimitMs: cleanupLimitMs ?? 0 } }
+}

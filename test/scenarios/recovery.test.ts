@@ -1,0 +1,246 @@
+/** What a successor makes of the agents that a supervisor left when it was killed. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import t from 'tap'
+import { createSupervisor } from '../../src/index.ts'
+import { sqliteRegistry } from '../../src/registry/sqlite.ts'
+import {
+  alive,
+  type Crew,
+  FOREVER,
+  fixture,
+  launcherOf,
+  nothingIsLeft,
+  pidsFrom,
+  refusal,
+  remember,
+  soon,
+  until,
+  untilDead,
+} from '../support.ts'
+import { openDatabase } from './database.ts'
+import { killed, pidsOf, place, predecessor, storyOf, successor } from './succession.ts'
+
+nothingIsLeft(t)
+t.jobs = 2
+
+const THIRTY = `
+  for (let i = 0; i < 30; i += 1) {
+    const command = run('counts-lines.sh', FOLDER + '/agent-' + i, i < 3 ? 0.05 : 1)
+    supervisor.spawn({ name: 'agent-' + i, id: 'id-' + i, command, ...kept, ...(i % 2 && { onSupervisorDeath: 'end' }) })
+  }
+  await Promise.all(supervisor.list().map(({ id }) => supervisor.get(id).ready))`
+
+/** Which of the two processes die, in what order. */
+const DEATHS: Record<string, (supervisor: number, launcher: number) => Promise<void>> = {
+  'the launcher, then the supervisor': async (supervisor, launcher) => {
+    process.kill(launcher, 'SIGKILL')
+    await pause(150)
+    process.kill(supervisor, 'SIGKILL')
+  },
+  'both at once': async (supervisor, launcher) => {
+    process.kill(supervisor, 'SIGKILL')
+    process.kill(launcher, 'SIGKILL')
+  },
+}
+
+for (const [who, kill] of Object.entries(DEATHS)) {
+  t.test(`27. 30 agents, half of them to be adopted; ${who} killed: those 15 run on, once`, async (t) => {
+    const where = place(t)
+    const h = await predecessor(t, where, THIRTY)
+    const pids = pidsOf(h)
+    const launcher = await launcherOf({ home: where.home } as Crew)
+    remember(launcher)
+    await kill(h.pid, launcher)
+    await h.exited
+    const reeve = await successor(t, where)
+    remember(await launcherOf(reeve))
+    const adopted = [...Array(15).keys()].map((i) => `agent-${2 * i}`)
+    const ended = [...Array(15).keys()].map((i) => `agent-${2 * i + 1}`)
+    await untilDead(ended.map((name) => pids.get(name) ?? 0))
+    await until(() => reeve.list().length === 15 || null, { what: 'the others have ended in the log too' })
+    t.same(
+      reeve.list().map(({ name }) => name),
+      adopted,
+      'under their names, in their order',
+    )
+    for (const name of adopted) {
+      const agent = reeve.get(name)
+      t.match(agent, { state: 'running', incarnation: 1, pid: pids.get(name) })
+      t.ok(alive(agent?.pid ?? 0))
+    }
+    for (const file of [...adopted, ...ended])
+      t.equal(readFileSync(join(where.folder, file), 'utf8').trim().split('\n').length, 1, `${file} ran once`)
+    for (const record of (await reeve.records()).filter(({ name }) => ended.includes(name)))
+      t.match(record, { state: 'killed', alive: false, reason: { kind: 'shutdown' } }, record.name)
+    t.equal(reeve.spawn({ id: 'id-0', command: FOREVER }), reeve.get('agent-0'), 'its id is its own')
+    const lines: string[] = []
+    for await (const line of reeve.logs('agent-0', { follow: true })) if (lines.push(line) === 40) break
+    t.same(
+      lines,
+      lines.map((_, i) => `line ${i + 1}`),
+      'its log is whole',
+    )
+    const story = storyOf(await reeve.history('agent-0'))
+    t.same(story, ['spawning spawn', 'pre_starting spawned', 'running ready', 'running adopted'])
+    const { ended: stopped, escaped } = await reeve.stop()
+    t.same([stopped, escaped], [15, []])
+    t.notOk([...pids.values()].some(alive), 'nothing of them is left')
+  })
+}
+
+t.test(
+  '28. what died in between ends, at the latest moment it was known to live; its policy applies',
+  async (t) => {
+    const where = place(t)
+    const h = await predecessor(
+      t,
+      where,
+      `const quick = { backoff: { initial: 50 }, type: undefined }
+     const restart = (policy) => ({ policy, backoff: { initial: '50ms' } })
+     const all = [
+       { name: 'temporary', command: run('runs-forever.sh') },
+       { name: 'permanent', command: run('appends-pid.sh', FOLDER + '/permanent'), restart: restart('permanent') },
+       { name: 'ending', command: run('sleeps-through-sigterm.sh'), ready: { line: 'ready' }, stop: [{ signal: 'SIGTERM', wait: '700ms' }] },
+       { name: 'hooked', command: run('runs-forever.sh'), cleanup: [() => {}, () => {}] },
+       { name: 'again', command: run('sleeps-through-sigterm.sh'), ready: { line: 'ready' }, stop: [{ signal: 'SIGTERM', wait: '300ms' }] },
+     ].map((spec) => supervisor.spawn({ ...kept, ...spec }))
+     await Promise.all(all.map(({ ready }) => ready))
+     const pausing = supervisor.spawn({ name: 'pausing', command: run('exits-with.sh', 3), ...kept,
+       restart: { policy: 'permanent', backoff: { initial: '3s', jitter: 0 }, intensity: { restarts: 2, within: '1m' } } })
+     while (pausing.state !== 'restarting') await new Promise((resolve) => setTimeout(resolve, 5))
+     void supervisor.stop('ending', { reason: 'enough', by: 'someone' }).catch(() => {})
+     void supervisor.restart('again').catch(() => {})
+     while (supervisor.list({ state: 'terminating' }).length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
+     await new Promise((resolve) => setTimeout(resolve, 50))`,
+    )
+    const pids = pidsOf(h)
+    const launcher = await launcherOf({ home: where.home } as Crew)
+    remember(launcher)
+    process.kill(launcher, 'SIGKILL')
+    await killed(h)
+    const diedAt = Date.now()
+    for (const name of ['temporary', 'permanent', 'hooked']) process.kill(pids.get(name) ?? 0, 'SIGKILL')
+    await untilDead(['temporary', 'permanent', 'hooked'].map((name) => pids.get(name) ?? 0))
+    await pause(1100)
+    const reeve = await successor(t, where)
+    remember(await launcherOf(reeve))
+
+    const temporary = await soon(reeve.get('temporary')?.ended ?? Promise.reject(), 'it has ended')
+    t.match(temporary, { state: 'crashed', exit: { code: null, signal: null }, reason: null })
+    t.ok(Date.parse(temporary.endedAt ?? '') <= diedAt + 50, 'not later than it can have lived')
+
+    const permanent = reeve.get('permanent')
+    await until(() => (permanent?.incarnation === 2 && permanent.state === 'running') || null, {
+      what: 'it is restarted',
+    })
+    t.equal((await pidsFrom(join(where.folder, 'permanent'), 2)).length, 2)
+
+    t.match(await soon(reeve.get('ending')?.ended ?? Promise.reject(), 'its ladder goes on'), {
+      state: 'killed',
+      reason: { kind: 'user', by: 'someone', message: 'enough' },
+    })
+    const rungs = (await reeve.history('ending')).filter(({ event }) => event === 'rung')
+    t.same(
+      rungs.map(({ evidence }) => evidence?.signal),
+      ['SIGTERM', 'SIGKILL'],
+      'no rung is taken twice',
+    )
+
+    const { cleanupErrors } = await soon(reeve.get('hooked')?.ended ?? Promise.reject(), 'it has ended')
+    t.match(cleanupErrors, [{ code: 'cleanup_lost', message: /: 2/ }])
+
+    await until(
+      () => (reeve.get('again')?.incarnation === 2 && reeve.get('again')?.state === 'running') || null,
+      { what: 'it was to come back' },
+    )
+
+    const pausing = reeve.get('pausing')
+    t.match(pausing, { state: 'restarting', incarnation: 1 }, 'what is left of its backoff is waited for')
+    const over = await soon(
+      until(() => (pausing?.incarnation === 2 && pausing.state === 'restarting') || null, {
+        what: 'the second backoff',
+      }),
+      'it fails again',
+    )
+    t.ok(over)
+    t.match(
+      (await reeve.history('pausing'))
+        .filter(({ event }) => event === 'backoff')
+        .map(({ evidence }) => evidence?.attempt),
+      [1, 2],
+      'its failures are remembered',
+    )
+  },
+)
+
+t.test(
+  '29. a row changed to the pid of a stranger: the stranger is untouched, the agent crashed',
+  async (t) => {
+    const where = place(t)
+    const h = await predecessor(
+      t,
+      where,
+      "await supervisor.spawn({ name: 'mine', id: 'mine', command: run('runs-forever.sh'), ...kept }).ready",
+    )
+    const pids = pidsOf(h)
+    const launcher = await launcherOf({ home: where.home } as Crew)
+    remember(launcher)
+    process.kill(launcher, 'SIGKILL')
+    await killed(h)
+    process.kill(pids.get('mine') ?? 0, 'SIGKILL')
+    const other = await predecessor(
+      t,
+      place(t),
+      "await supervisor.spawn({ name: 'stranger', command: run('runs-forever.sh') }).ready",
+    )
+    const stranger = pidsOf(other).get('stranger') ?? 0
+    const stat = readFileSync(`/proc/${stranger}/stat`, 'utf8')
+    const startTime = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19])
+    for (const file of ['launcher', 'spill']) void file
+    const db = await openDatabase(where.file)
+    const change = `json_set(json_set(entry, '$.pid', ${stranger}), '$.startTime', ${startTime})`
+    db.exec(`UPDATE agent_transition SET pid = ${stranger}, entry = ${change} WHERE pid IS NOT NULL`)
+    db.exec(
+      `UPDATE agent_lifecycle SET pid = ${stranger}, record = json_set(json_set(record, '$.pid', ${stranger}), '$.startTime', ${startTime})`,
+    )
+    db.close()
+    const reeve = await successor(t, where)
+    remember(await launcherOf(reeve))
+    t.match(await soon(reeve.get('mine')?.ended ?? Promise.reject(), 'it has ended'), {
+      state: 'crashed',
+      pid: null,
+      exit: { code: null, signal: null },
+    })
+    await reeve.stop()
+    t.ok(alive(stranger), 'nobody signalled the stranger')
+    await killed(other)
+  },
+)
+
+t.test('"adopt" is refused where nobody could find the agent again', async (t) => {
+  const { home, file } = place(t)
+  const spec = { command: FOREVER, onSupervisorDeath: 'adopt' } as const
+  const defaults = { onSupervisorDeath: 'adopt' } as const
+  t.match(await refusal(() => createSupervisor({ defaults }), 'invalid_spec'), {
+    field: 'defaults.onSupervisorDeath',
+    message: /a home that is given/,
+  })
+  const forgetful = await createSupervisor({ home, launcher: 'inline' })
+  t.match(await refusal(() => forgetful.spawn(spec), 'invalid_spec'), {
+    field: 'onSupervisorDeath',
+    message: /a registry that outlives/,
+  })
+  t.same(forgetful.list(), [])
+  await forgetful.stop()
+  const lasting = await createSupervisor({
+    home,
+    launcher: 'inline',
+    registry: sqliteRegistry(file),
+    defaults,
+  })
+  const agent = lasting.spawn({ command: [fixture('runs-forever.sh')] })
+  await agent.ready
+  await lasting.stop()
+})
