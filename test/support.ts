@@ -101,6 +101,14 @@ const startOf = (pid: number): number | undefined => {
   }
 }
 
+const commandOf = (pid: number): string => {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+  } catch {
+    return 'gone meanwhile'
+  }
+}
+
 /** Every process that this test file knows of, by pid and start: none is ever taken for another. */
 const seen = new Map<string, number>()
 
@@ -113,8 +121,9 @@ export function nothingIsLeft(t: Test): void {
       await until(() => left().length === 0 || null, { timeoutMs: 10_000, what: 'no process is left' })
     } catch {
       const pids = left()
+      const named = pids.map((pid) => `${pid} (${commandOf(pid)})`)
       for (const pid of pids) process.kill(pid, 'SIGKILL')
-      throw new Error(`processes were left: ${pids.join(', ')}`)
+      throw new Error(`processes were left: ${named.join(', ')}`)
     }
   })
 }

@@ -10,11 +10,13 @@ import {
   type Crew,
   FOREVER,
   fixture,
+  type Host,
   launcherOf,
   nothingIsLeft,
   pidsFrom,
   refusal,
   remember,
+  said,
   soon,
   until,
   untilDead,
@@ -30,17 +32,19 @@ const THIRTY = `
     const command = run('counts-lines.sh', FOLDER + '/agent-' + i, i < 3 ? 0.05 : 1)
     supervisor.spawn({ name: 'agent-' + i, id: 'id-' + i, command, ...kept, ...(i % 2 && { onSupervisorDeath: 'end' }) })
   }
-  await Promise.all(supervisor.list().map(({ id }) => supervisor.get(id).ready))`
+  await Promise.all(supervisor.list().map(({ id }) => supervisor.get(id).ready))
+  process.on('SIGUSR2', () => supervisor.spawn({ command: ['true'] }).ended.then(() => say('served')))`
 
 /** Which of the two processes die, in what order. */
-const DEATHS: Record<string, (supervisor: number, launcher: number) => Promise<void>> = {
-  'the launcher, then the supervisor': async (supervisor, launcher) => {
+const DEATHS: Record<string, (h: Host, launcher: number) => Promise<void>> = {
+  'the launcher, then the supervisor': async (h, launcher) => {
     process.kill(launcher, 'SIGKILL')
-    await pause(150)
-    process.kill(supervisor, 'SIGKILL')
+    h.signal('SIGUSR2')
+    await said(h, 'served')
+    h.signal('SIGKILL')
   },
-  'both at once': async (supervisor, launcher) => {
-    process.kill(supervisor, 'SIGKILL')
+  'both at once': async (h, launcher) => {
+    h.signal('SIGKILL')
     process.kill(launcher, 'SIGKILL')
   },
 }
@@ -52,7 +56,7 @@ for (const [who, kill] of Object.entries(DEATHS)) {
     const pids = pidsOf(h)
     const launcher = await launcherOf({ home: where.home } as Crew)
     remember(launcher)
-    await kill(h.pid, launcher)
+    await kill(h, launcher)
     await h.exited
     const reeve = await successor(t, where)
     remember(await launcherOf(reeve))
