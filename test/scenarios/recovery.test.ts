@@ -16,7 +16,6 @@ import {
   pidsFrom,
   refusal,
   remember,
-  said,
   soon,
   until,
   untilDead,
@@ -37,12 +36,6 @@ const THIRTY = `
 
 /** Which of the two processes die, in what order. */
 const DEATHS: Record<string, (h: Host, launcher: number) => Promise<void>> = {
-  'the launcher, then the supervisor': async (h, launcher) => {
-    process.kill(launcher, 'SIGKILL')
-    h.signal('SIGUSR2')
-    await said(h, 'served')
-    h.signal('SIGKILL')
-  },
   'both at once': async (h, launcher) => {
     h.signal('SIGKILL')
     process.kill(launcher, 'SIGKILL')
