@@ -1,6 +1,6 @@
 /** What a user asks of the supervisor. */
 import { lifeKey } from '../../machines/events.ts'
-import type { StopOptions } from '../../src/kill.ts'
+import type { CancelOptions, StopOptions } from '../../src/kill.ts'
 import type { Action, Actions, Step } from './actions.ts'
 import type { Dice } from './dice.ts'
 import type { Embedder, Known } from './embedder.ts'
@@ -15,13 +15,21 @@ const holder = ({ world: { embedder } }: Step, name: string): Known | undefined 
 }
 
 /** A user's word on one agent: a wish that holds from now on, when the agent has not ended. */
-export function end(step: Step, how: 'stop' | 'kill', name: string, options: StopOptions): void {
+export function end(
+  step: Step,
+  how: 'stop' | 'cancel' | 'kill',
+  name: string,
+  options: StopOptions & CancelOptions,
+): void {
   const { embedder } = step.world
   const known = holder(step, name)
   const lives = known !== undefined && embedder.supervisor.list({ id: known.agent.id }).length > 0
   if (known && lives) embedder.wish(known.agent.id, 'end')
   const what = `${how} ${name} (${known?.agent.id}) ${JSON.stringify(options)}`
-  embedder.ask(what, known ? endBoundMs(known.spec) : 0, () => embedder.supervisor[how](name, options))
+  const within = Number(options.within ?? 0)
+  embedder.ask(what, known ? endBoundMs(known.spec) + within : 0, () =>
+    how === 'cancel' ? embedder.supervisor.cancel(name, options) : embedder.supervisor[how](name, options),
+  )
 }
 
 const stopOptions = (dice: Dice): StopOptions => ({
@@ -49,6 +57,11 @@ export const REQUESTS: Actions = {
   },
 
   stop: { weight: 6, run: (step) => end(step, 'stop', step.dice.pick(NAMES), stopOptions(step.dice)) },
+  cancel: {
+    weight: 3,
+    run: (step) =>
+      end(step, 'cancel', step.dice.pick(NAMES), { within: step.dice.pick([0, 100, 2_000, 20_000]) }),
+  },
   kill: { weight: 3, run: (step) => end(step, 'kill', step.dice.pick(NAMES), {}) },
   'stop twice': {
     weight: 2,

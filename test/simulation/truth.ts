@@ -77,6 +77,9 @@ export class Truth {
   /** What the supervisor asks of its launcher. */
   asked(request: Request): void {
     switch (request.type) {
+      case 'ask':
+        if ('cancel' in request.rung) this.#cancelled.add(lifeKey(request.life))
+        return this.#endAsked(lifeKey(request.life))
       case 'signal':
       case 'sweep':
       case 'withdraw':
@@ -104,6 +107,12 @@ export class Truth {
   }
 
   readonly #asked = new Set<string>()
+  readonly #cancelled = new Set<string>()
+
+  /** Its leader is to be asked first, whatever its ladder says: by SIGINT, for none of them takes other requests. */
+  isCancelled(key: string): boolean {
+    return this.#cancelled.has(key)
+  }
 
   isEndAsked(key: string): boolean {
     return this.everyEndAsked || this.#asked.has(key)

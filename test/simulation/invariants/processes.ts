@@ -29,7 +29,8 @@ export function onSignal(world: World, process: SimProcess, signal: NodeJS.Signa
   world.checking(ONE_SIGNAL)
   const received = (life.received.get(signal) ?? 0) + 1
   life.received.set(signal, received)
-  const rungs = life.order.rungs.filter((rung) => 'signal' in rung && rung.signal === signal).length
+  const own = life.order.rungs.filter((rung) => 'signal' in rung && rung.signal === signal).length
+  const rungs = own + (signal === 'SIGINT' && truth.isCancelled(key) ? 1 : 0)
   // What the launcher before did not live to confirm is sent again by the next.
   if (received > rungs + life.handovers + (truth.everyEndAsked ? 1 : 0))
     world.violated(
