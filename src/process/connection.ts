@@ -49,6 +49,8 @@ export class Connection {
   readonly closed: Promise<void>
   readonly #socket: Socket
   readonly #options: ConnectionOptions
+  /** What it said after its welcome, until somebody listens. */
+  #unheard: Reply[] | undefined = []
   #warned = false
   #unsent: string[] = []
   #planned: NodeJS.Immediate | undefined
@@ -104,7 +106,7 @@ export class Connection {
         return
       }
       welcome(reply)
-      take = options.take
+      take = (next) => connection.#take(next)
     }
     const lines = new Lines(
       (line) => take(JSON.parse(line) as Reply),
@@ -128,6 +130,18 @@ export class Connection {
       impatience()
       path.close()
     }
+  }
+
+  /** From now on what it says is heard, and what it has said since its welcome first. */
+  listen(): void {
+    const unheard = this.#unheard ?? []
+    this.#unheard = undefined
+    for (const reply of unheard) this.#options.take(reply)
+  }
+
+  #take(reply: Reply): void {
+    if (this.#unheard === undefined) this.#options.take(reply)
+    else this.#unheard.push(reply)
   }
 
   send(request: Request): void {

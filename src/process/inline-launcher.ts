@@ -6,7 +6,7 @@ import type { AskingRung } from '../../machines/escalation.ts'
 import type { LifeAddress, ProcessIdentity, Reason } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
 import type { Book } from './book.ts'
-import { within } from './deadline.ts'
+import { LATE, within } from './deadline.ts'
 import { held } from './held.ts'
 import { scrubbed } from './launch.ts'
 import type {
@@ -130,7 +130,8 @@ export class InlineLauncher implements Launcher {
   }
 
   async close(timeoutMs: number): Promise<void> {
-    await held(within(this.#clock, this.#lives.endAll(), timeoutMs))
+    const ended = await held(within(this.#clock, this.#lives.endAll(), timeoutMs))
+    if (ended === LATE) return
     if (this.#book.size === 0 || !this.#keepExits) this.#book.remove()
   }
 }

@@ -100,6 +100,7 @@ export class LauncherClient implements Launcher {
     }
     this.kept = [...kept.values()]
     for (const life of this.kept) this.#ledger.keep(life)
+    connection.listen()
     for (const gone of before.foreignGone) void gone.then((lives) => this.#send({ type: 'rotate', lives }))
     await this.#forgetBefore(() => before.clearAway())
   }
@@ -269,6 +270,7 @@ export class LauncherClient implements Launcher {
   async #replace(book: ReadBook | undefined): Promise<Connection> {
     const connection = await Connection.open(this.#connectionOptions())
     this.#use(connection)
+    connection.listen()
     for (const request of this.#ledger.handover(book?.chapters ?? new Map())) connection.send(request)
     for (const id of this.#usages.keys()) this.#askUsage(id)
     for (const question of this.#questions.open()) connection.send(question)

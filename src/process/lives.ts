@@ -287,7 +287,8 @@ export class Lives {
   /** Ends every life by its own ladder, side by side. Resolves with what could not be ended, when nothing else is left. */
   async endAll(): Promise<number[]> {
     this.#closing = true
-    const ends = [...this.#lives.values()].map((life) => {
+    const left = [...this.#lives.values()].filter((life) => !life.settled || life.phase !== 'over')
+    const ends = left.map((life) => {
       this.#alone.taken(life)
       this.#begun(life, 'asked')
       return this.#end(life)

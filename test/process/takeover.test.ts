@@ -207,6 +207,32 @@ t.test('both are killed amidst launches, again and again: no process is unknown'
   await endAll(t, rig)
 })
 
+t.test('they exit while they are taken over: every exit is known, once, and true', async (t) => {
+  const { rig, first, second } = scene(t)
+  const orders = Array.from({ length: 12 }, (_, code) =>
+    rig.order([fixture('counts-sigterms.sh'), String(code + 20)], ADOPT),
+  )
+  const supervisor = first(orders)
+  const agents = await supervisor.agents(...orders)
+  for (const order of orders) await until('ready', () => rig.log(order).includes('ready'))
+  const ended = agents.map(async ({ pid }, i) => {
+    await new Promise((done) => setTimeout(done, i * 12))
+    process.kill(pid, 'SIGUSR1')
+  })
+  await supervisor.kill()
+  await second()
+  for (const { terms } of rig.launcher.kept) rig.launcher.adopt(terms)
+  await Promise.all(ended)
+  for (const [i, order] of orders.entries()) {
+    const state = stateOf(rig, order)
+    const exit = state?.kind === 'exited' ? state.exit : (await rig.answer('EXITED', order)).exit
+    t.same(exit, { code: i + 20, signal: null })
+    const told = rig.of(order).filter(({ type }) => type === 'EXITED').length
+    t.equal(told, state?.kind === 'exited' ? 0 : 1)
+  }
+  await endAll(t, rig)
+})
+
 t.test('only one supervisor at a time, though the first hangs', async (t) => {
   const { rig, first, second } = scene(t)
   const order = rig.order([fixture('runs-forever.sh')], ADOPT)
