@@ -1,5 +1,5 @@
 /** What a successor makes of the agents that a supervisor left when it was killed. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
@@ -16,6 +16,7 @@ import {
   pidsFrom,
   refusal,
   remember,
+  said,
   soon,
   until,
   untilDead,
@@ -36,6 +37,13 @@ const THIRTY = `
 
 /** Which of the two processes die, in what order. */
 const DEATHS: Record<string, (h: Host, launcher: number) => Promise<void>> = {
+  'the supervisor': async (h) => h.signal('SIGKILL'),
+  'the launcher, then the supervisor': async (h, launcher) => {
+    process.kill(launcher, 'SIGKILL')
+    h.signal('SIGUSR2')
+    await said(h, 'served')
+    h.signal('SIGKILL')
+  },
   'both at once': async (h, launcher) => {
     h.signal('SIGKILL')
     process.kill(launcher, 'SIGKILL')
@@ -86,6 +94,76 @@ for (const [who, kill] of Object.entries(DEATHS)) {
     t.notOk([...pids.values()].some(alive), 'nothing of them is left')
   })
 }
+
+t.test('27. an adopted agent is a full member: stdin, reports, readiness, stall, stop', async (t) => {
+  const where = place(t)
+  const h = await predecessor(
+    t,
+    where,
+    `const usage = '{"type":"usage","turns":1,"tokens":10}'
+     const all = [
+       { name: 'echo', command: run('repeats-stdin.sh'), stdin: 'open' },
+       { name: 'reporter', command: run('reports.sh', usage, 'idle', usage) },
+       { name: 'late', command: ['sh', '-c', 'while [ ! -e "$0" ]; do sleep 0.05; done; echo I am ready; exec sleep 1000', FOLDER + '/go'],
+         ready: { line: /^I am (READY)$/i, timeout: '1m' } },
+       { name: 'silent', command: run('beats-until.sh', FOLDER + '/hush'),
+         heartbeat: { timeout: '1s', grace: '100ms', onStall: 'terminate', sources: ['report'] } },
+       { name: 'old', command: run('runs-forever.sh'), ttl: '2500ms' },
+     ].map((spec) => supervisor.spawn({ ...spec, ...kept }))
+     await all[0].ready
+     await supervisor.send('echo', 'one\\n')
+     while (supervisor.get('reporter').record.usage?.turns !== 2) await new Promise((resolve) => setTimeout(resolve, 5))
+     while (supervisor.list().some(({ pid }) => pid === null)) await new Promise((resolve) => setTimeout(resolve, 5))`,
+  )
+  const pids = pidsOf(h)
+  await killed(h)
+  // Said while nobody listens.
+  writeFileSync(
+    join(where.home, 'reports', `${await idOf(where.file, 'reporter')}.1`),
+    '{"type":"usage","turns":5}\n',
+    { flag: 'a' },
+  )
+  const reeve = await successor(t, where)
+  remember(await launcherOf(reeve))
+  t.same(
+    reeve.list().map(({ name, pid }) => [name, pid]),
+    [...pids],
+  )
+  await reeve.send('echo', 'two\n')
+  const lines: string[] = []
+  for await (const line of reeve.logs('echo', { follow: true })) if (lines.push(line) === 2) break
+  t.same(lines, ['got one', 'got two'], 'its stdin was open all the while')
+
+  const { usage } = await until(
+    () => (reeve.get('reporter')?.record.usage?.turns === 7 ? reeve.get('reporter')?.record : null),
+    { what: 'usage' },
+  )
+  t.same(usage, { turns: 7, tokens: 20, usd: 0 }, 'each report counted once')
+  t.match(reeve.get('reporter'), { state: 'running', activity: { kind: 'idle' } })
+
+  t.equal(reeve.get('late')?.state, 'pre_starting')
+  writeFileSync(join(where.folder, 'go'), '')
+  t.match(await soon(reeve.get('late')?.ready ?? Promise.reject(), 'it is ready'), {
+    state: 'running',
+    evidence: { ready: 'I am ready' },
+  })
+
+  writeFileSync(join(where.folder, 'hush'), '')
+  t.match(await soon(reeve.get('silent')?.ended ?? Promise.reject(), 'it stalls'), {
+    state: 'killed',
+    reason: { kind: 'stall' },
+  })
+  t.match(await soon(reeve.get('old')?.ended ?? Promise.reject(), 'its lifetime ends'), {
+    state: 'killed',
+    reason: { kind: 'ttl' },
+  })
+  const { reason } = (await reeve.history('old')).at(-1) ?? {}
+  t.equal(reason?.kind, 'ttl')
+
+  t.match(await reeve.stop('echo'), { success: true, pid: pids.get('echo'), killedGracefully: true })
+  t.equal(reeve.get('echo')?.state, 'killed')
+  t.match(await reeve.get('late')?.restart(), { state: 'running', incarnation: 2 })
+})
 
 t.test(
   '28. what died in between ends, at the latest moment it was known to live; its policy applies',
@@ -216,6 +294,41 @@ t.test(
   },
 )
 
+t.test('27. killed while it takes over, again and again: the next one is right as well', async (t) => {
+  const where = place(t)
+  const h = await predecessor(
+    t,
+    where,
+    `for (const name of ['a', 'b', 'c'])
+       await supervisor.spawn({ name, command: run('appends-pid.sh', FOLDER + '/' + name), ...kept, restart: 'permanent' }).ready
+     await supervisor.spawn({ name: 'mortal', command: run('runs-forever.sh') }).ready`,
+  )
+  const pids = pidsOf(h)
+  await killed(h)
+  for (const after of ['0', '10', '60']) {
+    const next = await predecessor(
+      t,
+      where,
+      `setTimeout(() => process.kill(process.pid, 'SIGKILL'), ${after})`,
+    ).catch(() => undefined)
+    if (next) await next.exited
+  }
+  const reeve = await successor(t, where)
+  remember(await launcherOf(reeve))
+  await untilDead([pids.get('mortal') ?? 0])
+  for (const name of ['a', 'b', 'c']) {
+    t.match(reeve.get(name), { state: 'running', incarnation: 1, pid: pids.get(name) })
+    t.equal((await pidsFrom(join(where.folder, name))).length, 1)
+  }
+  const all = await reeve.history('a')
+  t.same(storyOf(all).slice(0, 3), ['spawning spawn', 'pre_starting spawned', 'running ready'])
+  t.ok(
+    storyOf(all)
+      .slice(3)
+      .every((line) => line === 'running adopted'),
+  )
+})
+
 t.test('"adopt" is refused where nobody could find the agent again', async (t) => {
   const { home, file } = place(t)
   const spec = { command: FOREVER, onSupervisorDeath: 'adopt' } as const
@@ -241,3 +354,10 @@ t.test('"adopt" is refused where nobody could find the agent again', async (t) =
   await agent.ready
   await lasting.stop()
 })
+
+async function idOf(file: string, name: string): Promise<string> {
+  const db = await openDatabase(file)
+  const row = db.prepare('SELECT agent_id FROM agent_lifecycle WHERE name = ?').get(name)
+  db.close()
+  return String(row?.agent_id)
+}
