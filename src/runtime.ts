@@ -146,7 +146,7 @@ export class Runtime {
       actions: {
         stampHeartbeat: ({ event }) => {
           const seat = 'agentId' in event ? this.roster.get(event.agentId) : undefined
-          if (seat) this.vigil.beat(seat.life)
+          if (seat) this.vigil.beat(seat)
         },
       },
     })

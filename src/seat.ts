@@ -1,6 +1,6 @@
 /** What a supervisor holds of one agent, over all its lives. Internal: callers see the `Agent`. */
 import { createHash, randomFillSync } from 'node:crypto'
-import type { LifeAddress, Usage } from '../machines/events.ts'
+import { type LifeAddress, lifeKey, type Usage } from '../machines/events.ts'
 import type { Agent } from './agent.ts'
 import { Deferred } from './deferred.ts'
 import { ReeveError } from './errors.ts'
@@ -72,16 +72,35 @@ export class Seat {
   early: { readonly report: Report; readonly offset: number }[] = []
   input: InputPipe | undefined
   usage: Usage = { turns: 0, tokens: 0, usd: 0 }
+  #life: LifeAddress
+  #key: string
 
   constructor(plan: AgentPlan, record: AgentRecord, seed = newSeed()) {
     this.plan = plan
     this.seed = seed
     this.record = record
     this.logFile = record.logFile
+    this.#life = { agentId: plan.id, incarnation: record.incarnation }
+    this.#key = lifeKey(this.#life)
   }
 
+  /** The address of the present life: the same object as long as it lasts, for every heartbeat asks for it. */
   get life(): LifeAddress {
-    return { agentId: this.plan.id, incarnation: this.record.incarnation }
+    this.#follow()
+    return this.#life
+  }
+
+  /** The key of the present life. */
+  get key(): string {
+    this.#follow()
+    return this.#key
+  }
+
+  #follow(): void {
+    const { incarnation } = this.record
+    if (this.#life.incarnation === incarnation) return
+    this.#life = { agentId: this.plan.id, incarnation }
+    this.#key = lifeKey(this.#life)
   }
 
   /** Adds what a `usage` report says; a sum stays a number that JSON can hold. */

@@ -102,8 +102,8 @@ export class Vigil {
   }
 
   /** A sign of life that carries nothing else. */
-  beat(life: LifeAddress): void {
-    this.#deadlines.beat(lifeKey(life))
+  beat({ key }: Seat): void {
+    this.#deadlines.beat(key)
   }
 
   /** Milliseconds since the last sign of life; `undefined` when it is not watched. */
@@ -123,18 +123,18 @@ export class Vigil {
       if (seat.early.length < EARLY_BOUND) seat.early.push({ report, offset })
       return
     }
-    const address: LifeAddress = { agentId: life.agentId, incarnation: life.incarnation }
+    const { life: address, key } = seat
     const upTo = offset === undefined ? {} : { reportOffset: offset }
     const activity = activityOf(report)
     if (activity) {
       // What its machine makes of it comes back by `acts`; said again, it is a heartbeat.
-      this.beat(address)
+      this.#deadlines.beat(key)
       send({ type: 'ACTIVITY', ...address, activity, ...upTo })
       return
     }
     const counts = offset === undefined || seat.plan.heartbeat?.sources.includes('report')
     if (counts) {
-      const { stalled, silentMs } = this.#deadlines.beat(lifeKey(address))
+      const { stalled, silentMs } = this.#deadlines.beat(key)
       if (stalled)
         send({
           type: 'HEARTBEAT',
