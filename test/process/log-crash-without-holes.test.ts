@@ -6,7 +6,7 @@ import { hold, killedRotating, read } from './log-flood.ts'
 hold(t)
 
 t.test('SIGKILL at random moments: no line is doubled, and hardly any is lost', async (t) => {
-  const { log, killed } = await killedRotating(t, '/no/such/fallocate')
+  const { log, killed } = await killedRotating(t, '/no/such/fallocate', 10)
   const reading = await read(log)
   t.comment(`${killed} killed, ${reading.lines} lines up to ${reading.last}, ${reading.wrong}`)
   const lost = (reading.last ?? 0) + 1 - reading.lines

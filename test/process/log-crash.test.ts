@@ -7,7 +7,7 @@ import { hold, killedRotating, read, WIDTH } from './log-flood.ts'
 hold(t)
 
 t.test('SIGKILL at random moments: no line is lost, none is doubled', async (t) => {
-  const { log, killed } = await killedRotating(t, 'fallocate')
+  const { log, killed } = await killedRotating(t, 'fallocate', 20)
   const reading = await read(log)
   const written = Math.floor(logSize(log) / WIDTH)
   t.comment(`${killed} killed, ${written} lines`)

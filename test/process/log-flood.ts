@@ -1,7 +1,7 @@
 /** What the tests of rotation share: logs with a flood of numbered lines, and what is read of them. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -68,13 +68,19 @@ export async function rotator(
 const ROUNDS = 50
 
 /**
- * A flood, and one after another who rotates its log and is killed at a random moment. What the last one left is read.
+ * A flood, and one after another who rotates its log and is killed at a random moment, until it was rotated `times` times:
+ * on a machine that has much else to do each of them comes to less. What the last one left is read.
  */
-export async function killedRotating(t: Test, program: string): Promise<{ log: string; killed: number }> {
+export async function killedRotating(
+  t: Test,
+  program: string,
+  times: number,
+): Promise<{ log: string; killed: number }> {
   const log = join(folder(t), 'a.log')
-  const agent = flood(t, log, 600_000, 5)
+  const agent = flood(t, log, 600_000, 3)
   let killed = 0
-  for (; killed < ROUNDS && agent.exitCode === null; killed++) {
+  const isEnough = () => killed >= ROUNDS && existsSync(`${log}.${times}`)
+  for (; !isEnough() && agent.exitCode === null; killed++) {
     const { child } = await rotator(t, program, [[log, { maxBytes: 256 * 1024, keep: 1000 }]])
     await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 40))
     child.kill('SIGKILL')
