@@ -1,6 +1,8 @@
 /** The handle of an agent that lives under a daemon. */
+
 import type { Activity, AgentState, Entry } from '../../machines/events.ts'
 import type { AgentHealth } from '../agent-health.ts'
+import { handleText } from '../handle-text.ts'
 import type { CancelOptions, KillOptions, KillResult, StopOptions } from '../kill.ts'
 import type { AgentEvents } from '../listeners.ts'
 import type { AgentHandle, LogOptions, Reeve } from '../reeve.ts'
@@ -125,6 +127,11 @@ export class RemoteAgent implements AgentHandle {
       const entry = payload as AgentEvents[E]
       return entry.agentId === this.id ? fn(entry) : undefined
     })
+  }
+
+  /** As a prompt or `console.log` shows it. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return handleText(this)
   }
 
   /** @internal An entry came along; what the record has already is passed over. */

@@ -9,6 +9,7 @@ import { inheritableDescriptors } from '../process/proc.ts'
 import { wireError } from '../wire.ts'
 import { type Daemon, runDaemon } from './daemon.ts'
 import type { DaemonOptions } from './daemon-options.ts'
+import { endOnSignals } from './end-on-signals.ts'
 import { lineLog } from './log.ts'
 
 const READY_FD = 3
@@ -22,17 +23,6 @@ function say(word: unknown): void {
   } finally {
     closeSync(READY_FD)
   }
-}
-
-function endOnSignals(daemon: Daemon): void {
-  let asked = false
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => {
-      log(`${signal}: ${asked ? 'every agent is killed' : 'stopping'}`)
-      if (!asked) void daemon.stop({ by: signal })
-      else void daemon.reeve.kill({ all: true }, { by: signal }).catch((error) => log(messageOf(error)))
-      asked = true
-    })
 }
 
 async function main([word, home, options]: readonly (string | undefined)[]): Promise<never> {
@@ -49,7 +39,7 @@ async function main([word, home, options]: readonly (string | undefined)[]): Pro
   }
   // One fault takes nobody's supervisor away; that it was there stands in the log.
   process.on('uncaughtException', (error) => log(`fault: ${error.stack ?? error.message}`))
-  endOnSignals(daemon)
+  endOnSignals(daemon, log)
   log(`serving ${daemon.status().socket}, pid ${process.pid}, version ${daemon.status().version}`)
   say({ ready: true })
   const { ended, escaped, timedOut } = await daemon.stopped

@@ -4,6 +4,7 @@ import columnsOf from 'string-width'
 import { isEnd } from '../../machines/events.ts'
 import { span } from '../observe/sentence.ts'
 import type { AgentRecord } from '../registry/record.ts'
+import { BORDERLESS, GAP } from './borderless.ts'
 import { plain } from './plain.ts'
 import { colourOf, paint, type Screen, symbolOf } from './screen.ts'
 import { whyOf } from './why.ts'
@@ -24,8 +25,6 @@ export interface ListingOptions {
 }
 
 const NONE = '–'
-/** Between two columns. */
-const GAP = 2
 /** A column that stretches is of use down to here. */
 const NARROWEST = 12
 
@@ -126,13 +125,12 @@ function fitted(
   }
   const rest = width - taken(kept)
   const table = new Table({
+    ...BORDERLESS,
     head: kept.map(({ head }) => paint(screen, 'dim', head)),
     colWidths: kept.map((column) => {
       const wanted = natural.get(column) ?? 0
       return Math.max(1, column.stretches ? Math.min(wanted, widthOf(column) + rest) : widthOf(column)) + GAP
     }),
-    chars: NO_BORDERS,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': GAP },
   })
   for (const row of rows)
     table.push(row.filter(({ column }) => kept.includes(column)).map(({ text }) => text))
@@ -144,12 +142,3 @@ function fitted(
 }
 
 const hasTask = ({ column, text }: Cell): boolean => column.head === 'TASK' && text !== ''
-
-const NO_BORDERS = Object.fromEntries(
-  [
-    ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
-    ['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'],
-  ]
-    .flat()
-    .map((name) => [name, '']),
-)

@@ -46,6 +46,23 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
     has: /^src\/client\//,
     sees: ['machines', 'ground', 'words', 'registry', 'daemon'],
   },
+  // The command: it alone starts daemons, and hands what they serve to the faces.
+  {
+    name: 'cli',
+    has: /^src\/cli\//,
+    sees: [
+      'machines',
+      'ground',
+      'words',
+      'registry',
+      'observe',
+      'terminal',
+      'repl',
+      'root',
+      'daemon',
+      'client',
+    ],
+  },
 ]
 /** Packages by room; Node's own are free everywhere but in the machines. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
@@ -61,6 +78,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   repl: [],
   root: ['xstate', 'zod', 'nanoid', 'ms'],
   daemon: ['zod', 'hono', '@hono/node-server'],
+  cli: ['commander', 'cli-table3', 'yaml'],
 }
 
 const roomOf = (file: string): string => ROOMS.find(({ has }) => has.test(file))?.name ?? `no room: ${file}`

@@ -1,0 +1,112 @@
+/** The daemon itself: up, down, status, doctor. */
+import { type Command, InvalidArgumentError } from 'commander'
+import { realClock } from '../../clock.ts'
+import { endOnSignals } from '../../daemon/end-on-signals.ts'
+import { type DaemonOptions, type DaemonStatus, runDaemon, startDaemon } from '../../daemon/index.ts'
+import { span } from '../../observe/sentence.ts'
+import { entryLine } from '../../terminal/entry-line.ts'
+import { paint } from '../../terminal/screen.ts'
+import type { Desk } from '../desk.ts'
+
+const portNumber = (text: string): number => {
+  const port = Number(text)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new InvalidArgumentError('It has to be from 0 to 65535.')
+  return port
+}
+
+interface UpGiven {
+  detach?: boolean
+  port?: number
+  retention?: string
+}
+
+export const up = (program: Command, desk: Desk): Command =>
+  program
+    .command('up')
+    .summary('run the daemon')
+    .description(
+      'Runs the daemon in the foreground, or with -d in the background: then it returns once the daemon answers, also when one ran already.',
+    )
+    .option('-d, --detach', 'in the background')
+    .option(
+      '--port <port>',
+      'serve on 127.0.0.1 as well, for those who have the token; 0: any that is free',
+      portNumber,
+    )
+    .option(
+      '--retention <duration>',
+      'how long agents that have ended are kept; "off": for ever (default: 7d)',
+    )
+    .action(async ({ detach, port, retention }: UpGiven) => {
+      const options: DaemonOptions = {
+        ...desk.daemonOptions(),
+        ...(port !== undefined && { port }),
+        ...(retention !== undefined && { retention: retention === 'off' ? false : retention }),
+      }
+      if (detach) {
+        const { daemon, started } = await startDaemon(options)
+        desk.answer(
+          { ...daemon, started },
+          `${started ? 'started' : 'runs already'}: pid ${daemon.pid}, home ${daemon.home}`,
+        )
+        return
+      }
+      const daemon = await runDaemon(options, (line) => desk.remark(line))
+      endOnSignals(daemon, (line) => desk.remark(line))
+      const served = daemon.status()
+      desk.one(
+        served,
+        `Reeve ${served.version} · pid ${served.pid} · ${served.socket}${served.url === null ? '' : ` · ${served.url}`}`,
+      )
+      if (!desk.options.json) {
+        daemon.reeve.on('transition', (entry) => desk.line(`${entry.at}  ${entryLine(entry, desk.screen)}`))
+        daemon.reeve.on('warning', ({ message }) => desk.remark(paint(desk.errorScreen, 'yellow', message)))
+      }
+      const { escaped } = await daemon.stopped
+      process.exit(escaped.length > 0 ? 7 : 0)
+    })
+
+export const down = (program: Command, desk: Desk): Command =>
+  program
+    .command('down')
+    .summary('end every agent, then the daemon')
+    .description(
+      'Stops the agents in reverse order, each by its ladder, then the daemon. Returns when its process is gone.',
+    )
+    .option('--timeout <duration>', 'for all of them together; then SIGKILL (default: 30s)')
+    .action(async ({ timeout }: { timeout?: string }) => {
+      const reeve = await desk.reeve()
+      if (desk.watched)
+        for (const event of ['transition'] as const)
+          reeve.on(event, (entry) => desk.remark(entryLine(entry, desk.errorScreen)))
+      const result = await reeve.shutdown({ by: 'down', ...(timeout !== undefined && { timeout }) })
+      const { ended, escaped, timedOut } = result
+      desk.answer(
+        result,
+        `${ended} agent${ended === 1 ? '' : 's'} ended${escaped.length > 0 ? ` · still there: pid ${escaped.join(', ')}` : ''}${timedOut ? ' · the time ran out' : ''}`,
+      )
+      if (escaped.length > 0) desk.status = 7
+    })
+
+const statusText = (status: DaemonStatus): string => {
+  const agents = Object.entries(status.agents).map(([state, count]) => `${count} ${state}`)
+  return [
+    `Reeve ${status.version} · pid ${status.pid} · up ${span(realClock.wallNow() - Date.parse(status.startedAt))}${status.stopping ? ' · stopping' : ''}`,
+    `  home    ${status.home}`,
+    `  socket  ${status.socket}`,
+    ...(status.url === null ? [] : [`  url     ${status.url}`]),
+    `  agents  ${agents.join(', ') || 'none'}`,
+    `  memory  ${Math.round(status.rss / 1024 / 1024)} MB`,
+  ].join('\n')
+}
+
+export const status = (program: Command, desk: Desk): Command =>
+  program
+    .command('status')
+    .summary('whether a daemon runs, and what it holds')
+    .description('Tells of the daemon. Without one it fails with daemon_not_running (status 5).')
+    .action(async () => {
+      const answer = await (await desk.reeve()).status()
+      desk.answer(answer, statusText(answer))
+    })

@@ -1,0 +1,310 @@
+import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { z } from 'zod'
+import { EXIT_CODES, statusOf } from '../../src/cli/exit-codes.ts'
+import { SPEC_OPTIONS, specFrom } from '../../src/cli/spec-options.ts'
+import { ERRORS } from '../../src/errors.ts'
+import { agentSpecSchema } from '../../src/spec.ts'
+import { alive, soon, until } from '../support.ts'
+import { REEVE, shellIn } from './rig.ts'
+
+t.setTimeout(240_000)
+
+t.test('from no home at all to nothing left, from another directory', { timeout: 120_000 }, async (t) => {
+  const { reeve, home } = shellIn(t)
+  const none = await reeve(['ls'])
+  t.equal(none.status, 5)
+  t.equal(none.err, `reeve: no daemon runs in ${home}. Start one: reeve up -d\n`)
+
+  const spawned = await reeve([
+    'spawn',
+    'coder',
+    '--task',
+    'T-1',
+    '--label',
+    'kind=test',
+    '--',
+    'sh',
+    '-c',
+    'echo "hello  $0"; exec sleep 60',
+  ])
+  t.equal(spawned.status, 0, spawned.err)
+  t.match(spawned.err, /^started a daemon: pid \d+, home /)
+  t.match(spawned.out, /^coder running · pid \d+ · id \S+\n$/)
+  const pid = Number(/pid (\d+)/.exec(spawned.out)?.[1])
+
+  const table = (await reeve(['ls'])).out.split('\n')
+  t.match(table[0], /^NAME\tSTATE\tFOR\tPID\tBEAT\tCPU\tMEM/)
+  t.match(table[1], new RegExp(`^coder\\trunning\\t.*\\t${pid}\\t.*\\tT-1\\t`))
+  const [record] = JSON.parse((await reeve(['ls', '--json'])).out)
+  t.match(record, {
+    name: 'coder',
+    state: 'running',
+    alive: true,
+    pid,
+    task: 'T-1',
+    labels: { kind: 'test' },
+    last_heartbeat_at: String,
+  })
+  t.match(JSON.parse((await reeve(['show', 'coder', '--json'])).out), { id: record.id, incarnation: 1 })
+  t.match((await reeve(['show', 'coder'])).out, /^coder {2}running\n.* task +T-1\n/s)
+  t.equal((await reeve(['logs', 'coder'])).out, 'hello  sh\n')
+  t.match(JSON.parse((await reeve(['health', 'coder', '--json'])).out), { health: 'healthy', pid })
+  t.equal((await reeve(['beat', 'coder'])).status, 0)
+
+  const taken = await reeve(['spawn', 'coder', '--', 'sleep', '1'])
+  t.equal(taken.status, 4)
+  t.match(taken.err, /coder/)
+  const again = JSON.parse((await reeve(['restart', 'coder', '--json'])).out)
+  t.match(again, { id: record.id, incarnation: 2, state: 'running' })
+  t.notOk(alive(pid))
+
+  const stopped = JSON.parse(
+    (await reeve(['stop', 'coder', '--grace', '5s', '--reason', 'enough', '--by', 'me', '--json'])).out,
+  )
+  t.match(stopped, {
+    success: true,
+    agent_id: record.id,
+    action: 'graceful_kill',
+    task_id: 'T-1',
+    killed_gracefully: true,
+    escaped: [],
+  })
+  t.notOk(alive(again.pid))
+  t.match((await reeve(['history', 'coder'])).out, /coder +killed +user, by me: enough/)
+  t.equal((await reeve(['ls'])).out, 'No agents. Start one: reeve spawn NAME -- COMMAND\n')
+  t.match((await reeve(['ls', '--all'])).out, /coder\tkilled/)
+  t.match((await reeve(['events'])).out, /coder +spawning\n.*coder +killed/s)
+  const gone = await reeve(['stop', 'coder'])
+  t.equal(gone.status, 3)
+  t.equal((await reeve(['rm', 'coder', '--history'])).status, 0)
+  t.equal((await reeve(['ls', '--all', '--json'])).out, '[]\n')
+
+  const { pid: daemon } = JSON.parse((await reeve(['status', '--json'])).out)
+  t.match((await reeve(['up', '-d'])).out, new RegExp(`^runs already: pid ${daemon}`))
+  t.match((await reeve(['down'])).out, /^0 agents ended/)
+  t.notOk(alive(daemon))
+  t.equal((await reeve(['status'])).status, 5)
+})
+
+t.test(
+  'what is wrong is told with the way out, and each kind has its status',
+  { timeout: 120_000 },
+  async (t) => {
+    const { reeve } = shellIn(t)
+    await reeve(['up', '-d'])
+    await reeve(['spawn', 'coder', '--', 'sleep', '60'])
+    const cases: readonly (readonly [string[], number, RegExp])[] = [
+      [['spwan'], 2, /unknown command 'spwan' \(Did you mean spawn\?\)/],
+      [['ls', '--al'], 2, /unknown option '--al' \(Did you mean --all\?\)/],
+      [['show', 'codr'], 3, /no agent is called "codr"\. Did you mean "coder"\?/],
+      [['show', 'zzz'], 3, /no agent is called "zzz"\. reeve ls --all lists/],
+      [['spawn', 'x', '--ttl', 'soon', '--', 'sleep', '1'], 2, /ttl: "soon" is not a duration/],
+      [['spawn', 'x', '--stop', 'SIGFOO', '--', 'sleep', '1'], 2, /--stop: "SIGFOO" is not a rung/],
+      [['spawn', 'x', '--env', 'A', '--', 'sleep', '1'], 2, /--env: "A" is not KEY=VALUE/],
+      [['spawn', 'x'], 2, /command: what shall it run\? Write it behind --/],
+      [['spawn', 'x', '--', '/does/not/exist'], 6, /does not exist/],
+      [
+        ['spawn', 'x', '--spec', '/does/not/exist', '--', 'a'],
+        2,
+        /--spec: \/does\/not\/exist cannot be read/,
+      ],
+      [['stop'], 2, /agent: name one, or write --task TASK, --lane LANE or --all/],
+      [['stop', 'coder', '--all'], 2, /one of them/],
+      [['stop', '--task', 'none'], 3, /none/],
+      [['diagram', 'nothing'], 2, /agent/],
+      [['completion', 'tcsh'], 2, /bash, zsh, fish/],
+      [['events', '--since', 'x'], 2, /is no place in the log/],
+    ]
+    await Promise.all(
+      cases.map(async ([args, status, said]) => {
+        const plain = await reeve(args)
+        t.equal(plain.status, status, `reeve ${args.join(' ')}: ${plain.err}`)
+        t.equal(plain.out, '', 'nothing on stdout')
+        t.match(plain.err, said)
+        t.match(plain.err, /^reeve: [^\n]+\n$/, 'one line')
+      }),
+    )
+    const json = await reeve(['show', 'codr', '--json'])
+    t.match(JSON.parse(json.out), {
+      success: false,
+      error: 'agent_not_found',
+      message: /Did you mean "coder"/,
+    })
+    t.equal(json.err, '')
+  },
+)
+
+t.test('run passes exit codes and signals through, and leaves nothing', { timeout: 120_000 }, async (t) => {
+  const { reeve, env, cwd } = shellIn(t)
+  const three = await reeve(['run', '--', 'sh', '-c', 'echo out; echo err >&2; exit 3'])
+  t.equal(three.status, 3)
+  t.equal(three.out, 'out\nerr\n')
+  t.equal((await reeve(['run', '--', 'sh', '-c', 'kill -TERM $$'])).status, 143)
+  const absent = await reeve(['run', '--', '/does/not/exist'])
+  t.equal(absent.status, 127)
+  t.match(absent.err, /does not exist/)
+
+  const child = spawn(
+    process.execPath,
+    [REEVE, 'run', '--name', 'long', '--', 'sh', '-c', 'echo $$; exec sleep 60'],
+    { cwd, env },
+  )
+  const pid = await new Promise<number>((resolve) =>
+    child.stdout.once('data', (text) => resolve(Number(text))),
+  )
+  t.ok(alive(pid))
+  child.kill('SIGTERM')
+  const status = await soon(new Promise((resolve) => child.once('close', resolve)), 'the end of run', 60_000)
+  t.equal(status, 143)
+  t.notOk(alive(pid))
+})
+
+t.test('a whole specification from a file, options over it', { timeout: 120_000 }, async (t) => {
+  const { reeve, cwd } = shellIn(t)
+  writeFileSync(
+    join(cwd, 'coder.yaml'),
+    'command: [sleep, "60"]\nttl: 1h\nheartbeat:\n  on_stall: terminate\nlabels: {from: file}\n',
+  )
+  const record = JSON.parse(
+    (await reeve(['spawn', 'coder', '--spec', 'coder.yaml', '--label', 'by=option', '--json'])).out,
+  )
+  t.match(record, { name: 'coder', state: 'running', command: ['sleep', '60'], labels: { by: 'option' } })
+  writeFileSync(join(cwd, 'wrong.yaml'), 'command: [sleep, "60"]\nheartbeat:\n  onStall: terminate\n')
+  const wrong = await reeve(['spawn', 'other', '--spec', 'wrong.yaml'])
+  t.equal(wrong.status, 2)
+  t.match(wrong.err, /heartbeat\.onStall: .*snake_case: on_stall/)
+  const piped = await reeve(
+    ['spawn', 'piped', '--spec', '-', '--json'],
+    '{"command": ["sleep", "60"], "task": "T"}',
+  )
+  t.match(JSON.parse(piped.out), { name: 'piped', task: 'T' })
+})
+
+t.test('entries and logs are followed until what is followed ends', { timeout: 120_000 }, async (t) => {
+  const { reeve, env, cwd } = shellIn(t)
+  await reeve(['up', '-d'])
+  const watcher = spawn(process.execPath, [REEVE, 'events', '-f', '--json'], { cwd, env })
+  let seen = ''
+  watcher.stdout.on('data', (text) => {
+    seen += text
+  })
+  let n = 0
+  await until(
+    async () => {
+      n += 1
+      await reeve(['run', '--name', `short-${n}`, '--', 'true'])
+      return seen.includes('"completed"')
+    },
+    { what: 'an entry that is followed', timeoutMs: 60_000 },
+  )
+  const entries = seen
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  t.match(entries[0], { place: /^\S+:\d+$/, agent_id: String, seq: Number })
+  watcher.kill('SIGINT')
+  await soon(new Promise((resolve) => watcher.once('close', resolve)), 'the end of events -f')
+  const followed = await reeve(['logs', '-f', 'short-1'])
+  t.equal(followed.status, 0)
+})
+
+t.test('a prompt on the daemon, through a pipe', { timeout: 120_000 }, async (t) => {
+  const { reeve } = shellIn(t)
+  const { out, status } = await reeve(
+    ['repl'],
+    "await spawn({ name: 'coder', command: ['sleep', '60'] })\n.stop coder\n",
+  )
+  t.equal(status, 0)
+  t.match(out, /^Agent coder · running · pid \d+\nAgent terminated gracefully\n$/)
+  t.equal((await reeve(['repl'], '.stop nobody\n')).status, 1)
+})
+
+t.test(
+  'completion asks the command itself: commands, options, names, choices',
+  { timeout: 120_000 },
+  async (t) => {
+    const { reeve, env, cwd } = shellIn(t)
+    await reeve(['spawn', 'coder', '--', 'sleep', '60'])
+    const complete = async (...words: string[]) =>
+      (await reeve(['complete', '--', ...words])).out.trim().split('\n')
+    t.strictSame(await complete('sta'), ['status'])
+    t.strictSame(await complete('stop', 'co'), ['coder'])
+    t.strictSame(await complete('ls', '--al'), ['--all'])
+    t.strictSame(await complete('completion', ''), ['bash', 'zsh', 'fish'])
+    t.strictSame(await complete('spawn', 'x', '--', 's'), [''])
+    const bin = join(cwd, 'reeve')
+    writeFileSync(bin, `#!/bin/sh\nexec ${process.execPath} ${REEVE} "$@"\n`, { mode: 0o755 })
+    const script =
+      'eval "$(reeve completion bash)"; COMP_WORDS=(reeve stop co); COMP_CWORD=2; _reeve; echo "$COMPREPLY"'
+    const bash = spawn('bash', ['-c', script], { cwd, env: { ...env, PATH: `${cwd}:${env.PATH}` } })
+    let out = ''
+    bash.stdout.on('data', (text) => {
+      out += text
+    })
+    await soon(new Promise((resolve) => bash.once('close', resolve)), 'bash', 30_000)
+    t.equal(out, 'coder\n')
+  },
+)
+
+t.test('every field of a specification has its option', async (t) => {
+  const covered = new Set(SPEC_OPTIONS.map(({ path }) => path.split('.')[0]))
+  // The command and the name stand for themselves; functions cannot be typed.
+  const others = ['command', 'name', 'cleanup']
+  const schema = z.toJSONSchema(agentSpecSchema, { io: 'input', unrepresentable: 'any' }) as {
+    properties: Record<string, { not?: unknown }>
+  }
+  const built = Object.keys(schema.properties).filter(
+    (field) => agentSpecSchema.partial().safeParse({ [field]: undefined }).success && !isRefused(field),
+  )
+  t.strictSame(
+    built.filter((field) => !covered.has(field) && !others.includes(field)),
+    [],
+  )
+  t.ok(built.length > 20)
+})
+
+/** Fields that are designed and not built refuse whatever they are given. */
+function isRefused(field: string): boolean {
+  const { error } = agentSpecSchema.partial().safeParse({ [field]: {} })
+  return error?.issues.some(({ message }) => message.includes('not built')) ?? false
+}
+
+t.test('options are read into the specification that they mean', async (t) => {
+  t.strictSame(
+    specFrom(
+      {
+        stop: ['SIGINT:5s,cancel:30s', 'input=q\\n:2s'],
+        intensity: '5/1m',
+        restart: 'transient',
+        heartbeat: false,
+        noRetry: '2,4',
+        readyPort: '127.0.0.1:3000',
+        env: ['A=1', 'B=x=y'],
+      },
+      { restart: 'permanent', ttl: '1h' },
+    ),
+    {
+      ttl: '1h',
+      stop: [
+        { signal: 'SIGINT', wait: '5s' },
+        { cancel: true, wait: '30s' },
+        { input: 'q\n', wait: '2s' },
+      ],
+      restart: { policy: 'transient', intensity: { restarts: 5, within: '1m' } },
+      heartbeat: false,
+      noRetry: [2, 4],
+      ready: { port: { port: 3000, host: '127.0.0.1' } },
+      env: { A: '1', B: 'x=y' },
+    },
+  )
+})
+
+t.test('an exit status belongs to one line of the table, and every code has one', async (t) => {
+  const codes = EXIT_CODES.flatMap(({ codes }) => codes)
+  t.equal(new Set(codes).size, codes.length)
+  for (const code of Object.keys(ERRORS) as (keyof typeof ERRORS)[])
+    t.ok(statusOf(code) >= 1 && statusOf(code) <= 7, code)
+})
