@@ -203,8 +203,13 @@ export const life = setup({
       const { graceMs, cancelMs } = stopRequest(event) ?? {}
       const own = context.policy.rungs
       const rungs = graceMs === undefined ? own : scaleTo(own, graceMs)
+      const isOwn = graceMs === undefined && cancelMs === undefined
       return {
-        ladder: startLadder(cancelMs === undefined ? rungs : cancelFirst(rungs, cancelMs), context.now()),
+        // Its launcher may have been on it already, while it had no supervisor.
+        ladder:
+          isOwn && context.ladder.taken > 0
+            ? context.ladder
+            : startLadder(cancelMs === undefined ? rungs : cancelFirst(rungs, cancelMs), context.now()),
         times: { ...context.times, terminating: context.times.terminating ?? context.now() },
       }
     }),

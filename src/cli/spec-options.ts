@@ -235,6 +235,12 @@ export const SPEC_OPTIONS: readonly SpecOption[] = [
     help: 'what becomes of it when the daemon is killed',
   },
   {
+    flags: '--adopt-for <duration>',
+    path: 'adoptFor',
+    read: text,
+    help: 'with adopt: how long it waits for a successor',
+  },
+  {
     flags: '--detach-ok',
     path: 'detachOk',
     read: yes,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { createSupervisor } from '../../src/index.ts'
+import { sqliteRegistry } from '../../src/registry/sqlite.ts'
 import {
   alive,
   crew,
@@ -55,6 +56,17 @@ t.test('the timeout bounds it: those that would take longer are killed before, n
   t.same(await c.stop({ timeout: '1s' }), { ended: 5, escaped: [], timedOut: false })
   const tookMs = performance.now() - began
   t.ok(tookMs > 500 && tookMs < 8000, `${tookMs}`)
+})
+
+t.test('who is told that it stops, and stops it too, gets the same answer; it stops once', async (t) => {
+  const home = temporaryFolder(t)
+  const reeve = await createSupervisor({ home, registry: sqliteRegistry(join(home, 'agents.db')) })
+  const again = new Promise((resolve, reject) => {
+    reeve.actor.subscribe({ complete: () => reeve.stop().then(resolve, reject) })
+  })
+  const stopped = { ended: 0, escaped: [], timedOut: false }
+  t.same(await soon(reeve.stop(), 'stopped'), stopped)
+  t.same(await soon(again, 'stopped by a listener'), stopped)
 })
 
 t.test('a wrong timeout is refused, and the supervisor can still be stopped', async (t) => {
