@@ -234,7 +234,7 @@ async function machinesAlone(beside, lives) {
   }
 }
 
-/** @satisfies {Omit<import('../machines/children.ts').ChildSpec, 'agentId' | 'name'>} */
+/** @satisfies {Omit<import('../machines/members.ts').ChildSpec, 'agentId' | 'name'>} */
 const CHILD = /** @type {const} */ ({
   incarnation: 1,
   from: null,

@@ -3,132 +3,43 @@
  * agents as beside ten thousand (`spawnChild` would copy all of a machine's children each time).
  *
  * A child is an agent; its lives come and go. Here stands what outlasts a life: the intent, the restart policy and
- * its history, a pending backoff. A fault in one life's logic arrives here, and ends that agent alone.
+ * its history, a pending backoff. A fault in one life's logic arrives here, and ends that agent alone. What follows a
+ * failure for others stands in `following.ts` and `regrouping.ts`; groups among the children in `inner-groups.ts`.
  */
-import {
-  type ActorLogic,
-  type ActorRefFrom,
-  type ActorScope,
-  type AnyActorRef,
-  createActor,
-  type Snapshot,
-} from 'xstate'
+import { type ActorLogic, createActor } from 'xstate'
 import type { agentMachine } from './agent.ts'
-import type { Adoption, LifeInput, LifeOutput, LifePolicy } from './context.ts'
-import type { AgentState, EntryDraft, ErrorInfo, Exit, LifeAnswer, Reason, StopRequest } from './events.ts'
+import type { LifeInput, LifeOutput } from './context.ts'
+import type { AgentState, EntryDraft, ErrorInfo, Reason } from './events.ts'
 import { lifeKey } from './events.ts'
+import { exceeded, Following, policyIn } from './following.ts'
+import { groupOfActor, InnerGroups } from './inner-groups.ts'
+import type {
+  AgentRequest,
+  ChildrenEvent,
+  ChildrenInput,
+  ChildrenScope,
+  ChildrenSnapshot,
+  GroupOutput,
+  Heir,
+  Told,
+} from './keeping.ts'
+import { type Child, type ChildSpec, isLive, membersOf, placeOf } from './members.ts'
+import { type EndRequest, Regrouping } from './regrouping.ts'
 import {
-  decideRestart,
-  isCrashlike,
+  isPassing,
   mayHaveEscaped,
   NO_HISTORY,
   type NoRestart,
-  type RestartHistory,
   type RestartPolicy,
+  refusalOf,
   strongerReason,
 } from './restart.ts'
+import { inOrder } from './strategies.ts'
 
-/** An agent to be kept, as its supervisor asks for it. */
-export interface ChildSpec {
-  readonly agentId: string
-  readonly name: string
-  readonly life: LifePolicy
-  readonly restart: RestartPolicy
-  /** 1 for a new agent; one more than its last for an ended one that starts again. */
-  readonly incarnation: number
-  /** The state it comes from: `null` for a new agent. */
-  readonly from: AgentState | null
-}
-
-/** What is wanted of an agent once its present life is over. */
-export type Intent = 'by_policy' | 'end' | 'again'
-
-export interface Child {
-  readonly spec: ChildSpec
-  incarnation: number
-  /** The present life's actor; `null` between two lives. */
-  ref: ActorRefFrom<typeof agentMachine> | null
-  /** The state last told. */
-  state: AgentState | null
-  intent: Intent
-  /** Why the end of this life was asked for, by the strongest of those who did: intent, said of one too that had exited. */
-  asked: Reason | null
-  history: RestartHistory
-  /** The exit of this life as it arrived: a fault while it was being processed must not lose it. */
-  exit: Exit | null
-  faulted: boolean
-}
-
-export type AgentRequest =
-  | ({ readonly type: 'STOP' | 'KILL'; readonly agentId: string } & StopRequest)
-  | ({ readonly type: 'RESTART'; readonly agentId: string } & StopRequest)
-
-/** An exit told by someone who knows the agent and not its incarnation: the present life's. */
-export interface HeardExit {
-  readonly type: 'EXITED'
-  readonly agentId: string
-  readonly incarnation?: undefined
-  readonly exit: Exit
-}
-
-/** An agent that a supervisor before kept, as its log and its launcher tell of it. */
-export interface Heir {
-  /** Its `from` is the state that the log has it in, its `incarnation` the present life, or the last one. */
-  readonly child: ChildSpec
-  /** `null` between two lives: `backoffLeftMs` are left of the backoff. */
-  readonly life: Adoption | null
-  readonly backoffLeftMs: number
-  /** The log is told that it has a new supervisor. */
-  readonly told: boolean
-  readonly intent: Intent
-  readonly history: RestartHistory
-}
-
-export type ChildrenEvent =
-  | { readonly type: 'SPAWN'; readonly child: ChildSpec }
-  | { readonly type: 'ADOPT'; readonly heir: Heir }
-  | AgentRequest
-  | LifeAnswer
-  | HeardExit
-  | { readonly type: 'BACKOFF_OVER'; readonly agentId: string; readonly incarnation: number }
-
-/** What the children tell their supervisor. `ended`: no further life follows. */
-export interface Told {
-  readonly type: 'TOLD'
-  readonly entry: EntryDraft
-  readonly ended: boolean
-}
-
-/** The Map, shared: written by this logic alone, read by the supervisor's guards. */
-export interface Children {
-  readonly byId: Map<string, Child>
-  /** The supervisor stops: nothing begins a further life. */
-  closing: boolean
-  /** Ends that the supervisor has still to hear of: it counts them down as it tells them on. */
-  untold: number
-}
-
-export interface ChildrenPorts {
-  readonly now: () => number
-  /** In [0, 1): the dice of the jitter. */
-  readonly random: () => number
-  /** The last resort for a life whose logic failed twice: its tree is killed, nobody waits for an answer. */
-  readonly abandon: (life: { agentId: string; incarnation: number }) => void
-  readonly fault: (cause: unknown, agentId: string) => void
-}
-
-export interface ChildrenInput {
-  readonly children: Children
-  readonly parent: AnyActorRef
-  readonly ports: ChildrenPorts
-}
-
-export type ChildrenSnapshot = Snapshot<undefined> & { readonly context: ChildrenInput }
 export type ChildrenLogic = ActorLogic<ChildrenSnapshot, ChildrenEvent, ChildrenInput>
-type FromLives =
-  | { readonly type: `xstate.done.actor.${string}`; readonly output: LifeOutput }
+type FromActors =
+  | { readonly type: `xstate.done.actor.${string}`; readonly output: LifeOutput | GroupOutput }
   | { readonly type: `xstate.error.actor.${string}`; readonly actorId: string; readonly error: unknown }
-type Scope = ActorScope<ChildrenSnapshot, ChildrenEvent>
 
 const NOT_RESTARTED: Record<Exclude<NoRestart, 'policy'>, string> = {
   asked: 'its end was asked for meanwhile',
@@ -140,51 +51,101 @@ const NOT_RESTARTED: Record<Exclude<NoRestart, 'policy'>, string> = {
 
 /** The logic of all children of one supervisor. `lifeMachine` is `agentMachine`, bound to the outside. */
 export const childrenLogic = (lifeMachine: typeof agentMachine): ChildrenLogic => ({
-  getInitialSnapshot: (_scope: Scope, context: ChildrenInput): ChildrenSnapshot => ({
+  start({ context }: ChildrenSnapshot, scope: ChildrenScope): void {
+    const { children, parent } = context
+    if (children.group)
+      children.shared.places.set(placeOf(children.group.path), {
+        children,
+        keeper: scope.self,
+        group: parent,
+      })
+  },
+  getInitialSnapshot: (_scope: ChildrenScope, context: ChildrenInput): ChildrenSnapshot => ({
     status: 'active',
     output: undefined,
     error: undefined,
     context,
   }),
-  transition(snapshot: ChildrenSnapshot, event: ChildrenEvent, scope: Scope): ChildrenSnapshot {
+  transition(snapshot: ChildrenSnapshot, event: ChildrenEvent, scope: ChildrenScope): ChildrenSnapshot {
     new Keeper(snapshot.context, lifeMachine, scope).take(event)
     return snapshot
   },
   getPersistedSnapshot: (snapshot: ChildrenSnapshot): ChildrenSnapshot => snapshot,
 })
 
+/** Ends that are asked for, and that are none of a user's wishes: a group's significant member has ended by them. */
+const LIMITS: readonly Reason['kind'][] = ['ttl', 'budget']
+
 /** One event's worth of keeping children. */
 class Keeper {
   readonly #input: ChildrenInput
   readonly #machine: typeof agentMachine
-  readonly #scope: Scope
+  readonly #scope: ChildrenScope
+  readonly #regrouping: Regrouping
+  readonly #following: Following
+  readonly #groups: InnerGroups
 
-  constructor(input: ChildrenInput, machine: typeof agentMachine, scope: Scope) {
+  constructor(input: ChildrenInput, machine: typeof agentMachine, scope: ChildrenScope) {
     this.#input = input
     this.#machine = machine
     this.#scope = scope
+    this.#regrouping = new Regrouping(input.children, input.parent, {
+      begin: (member) => (member.kind === 'agent' ? this.#nextLife(member) : this.#groups.begin(member)),
+      end: (member, request) => {
+        if (member.kind === 'group') this.#groups.end(member, request)
+        else this.#stop(member, { type: 'STOP', agentId: member.spec.agentId, reason: request.reason })
+      },
+      put: (member, request) => {
+        if (member.kind === 'group') this.#groups.put(member, request)
+        else this.#put(member, request)
+      },
+    })
+    this.#following = new Following(input, scope, this.#regrouping)
+    this.#groups = new InnerGroups(input, scope, this.#regrouping, this.#following)
   }
 
-  take(event: ChildrenEvent | FromLives): void {
+  take(event: ChildrenEvent | FromActors): void {
     const { byId } = this.#input.children
     if (isDone(event)) {
-      const child = byId.get(event.output.agentId)
-      if (child && child.incarnation === event.output.incarnation) this.#lifeEnded(child, event.output)
+      const { output } = event
+      if ('path' in output) {
+        this.#groups.over(output)
+        return
+      }
+      const child = byId.get(output.agentId)
+      if (child && child.incarnation === output.incarnation) this.#lifeEnded(child, output)
       return
     }
     if (isError(event)) {
-      const child = byId.get(event.actorId.slice(0, event.actorId.lastIndexOf('.')))
-      if (child && lifeKey({ agentId: child.spec.agentId, incarnation: child.incarnation }) === event.actorId)
-        this.#lifeFaulted(child, event.error)
+      this.#faulted(event.actorId, event.error)
       return
     }
-    if (event.type === 'SPAWN') {
-      this.#spawn(event.child)
-      return
-    }
-    if (event.type === 'ADOPT') {
-      this.#adopt(event.heir)
-      return
+    switch (event.type) {
+      case 'SPAWN':
+        this.#spawn(event.child)
+        return
+      case 'ADOPT':
+        this.#adopt(event.heir)
+        return
+      case 'OPEN':
+        this.#groups.open(event)
+        return
+      case 'GROUP_UP':
+      case 'GROUP_DOWN':
+        this.#groups.took(event)
+        return
+      case 'GROUP_BACKOFF_OVER':
+        this.#groups.backoffOver(event.path)
+        return
+      case 'END_SOME':
+        this.#regrouping.endSome(event)
+        return
+      case 'START_NEXT':
+        this.#regrouping.startNext()
+        return
+      case 'KILL_REST':
+        this.#killRest(event)
+        return
     }
     const child = byId.get(event.agentId)
     if (!child) return
@@ -216,34 +177,24 @@ class Keeper {
   }
 
   #spawn(spec: ChildSpec): void {
-    const child: Child = {
-      spec,
-      incarnation: spec.incarnation,
-      ref: null,
-      state: spec.from,
-      intent: 'by_policy',
-      asked: null,
-      history: NO_HISTORY,
-      exit: null,
-      faulted: false,
-    }
-    this.#input.children.byId.set(spec.agentId, child)
-    this.#begin(child)
+    const { children } = this.#input
+    const child = this.#keep(spec)
+    if (spec.group !== children.group?.path || children.closing === 'for_good') this.#refuse(child)
+    else if (children.closing || children.regrouping) children.due.add(child)
+    else this.#begin(child)
   }
 
   #adopt({ child: spec, life, backoffLeftMs, told, intent, history }: Heir): void {
-    const child: Child = {
-      spec,
-      incarnation: spec.incarnation,
-      ref: null,
-      state: spec.from,
-      intent,
-      asked: life?.late ?? life?.reason ?? null,
-      history,
-      exit: life?.exit ?? null,
-      faulted: false,
-    }
-    this.#input.children.byId.set(spec.agentId, child)
+    const { children } = this.#input
+    const child = this.#keep(spec)
+    child.intent = intent
+    child.asked = life?.late ?? life?.reason ?? null
+    child.history = history
+    child.exit = life?.exit ?? null
+    child.begun = true
+    child.wasReady = true
+    if (children.group)
+      children.restartsMs = [...children.restartsMs, ...history.restartsMs].sort((a, b) => a - b)
     if (told && child.state) {
       const activity = life?.activity ? { activity: life.activity } : {}
       const process = life?.process ? { process: life.process } : {}
@@ -257,7 +208,39 @@ class Keeper {
       const evidence = { delayMs: backoffLeftMs }
       this.#tell(child, { ...this.#between(child, 'restarting', 'backoff'), evidence }, false)
     }
-    this.#pause(child, backoffLeftMs)
+    this.#following.pause(child, backoffLeftMs)
+  }
+
+  #keep(spec: ChildSpec): Child {
+    const { children } = this.#input
+    const { shared, group } = children
+    const child: Child = {
+      kind: 'agent',
+      spec,
+      order: spec.order ?? ++shared.lastOrder,
+      significant: spec.significant ?? false,
+      incarnation: spec.incarnation,
+      ref: null,
+      state: spec.from,
+      intent: 'by_policy',
+      asked: null,
+      history: NO_HISTORY,
+      exit: null,
+      faulted: false,
+      begun: false,
+      wasReady: false,
+    }
+    children.byId.set(spec.agentId, child)
+    if (group)
+      shared.places.set(spec.agentId, { children, keeper: this.#scope.self, group: this.#input.parent })
+    return child
+  }
+
+  /** Its group was over before it could begin. */
+  #refuse(child: Child): void {
+    const message = `group ${child.spec.group} was over before it could start`
+    const error: ErrorInfo = { code: 'group_over', message }
+    this.#end(child, { ...this.#between(child, 'crashed', 'spawn_failed'), error })
   }
 
   #begin(child: Child, adopt?: LifeInput['adopt']): void {
@@ -276,17 +259,26 @@ class Keeper {
       },
     })
     child.ref = ref
-    ref.on('entry', ({ entry }) => this.#tell(child, entry, false))
+    child.begun = true
+    this.#input.children.live += 1
+    const { byId } = this.#input.children
+    ref.on('entry', ({ entry }) => {
+      if (byId.get(spec.agentId) === child) this.#tell(child, entry, false)
+    })
     ref.start()
   }
 
   #tell(child: Child, entry: EntryDraft, ended: boolean): void {
     child.state = entry.to
-    this.#input.parent.send({ type: 'TOLD', entry, ended } satisfies Told)
+    const { shared, current } = this.#input.children
+    shared.root.send({ type: 'TOLD', entry, ended } satisfies Told)
+    if (entry.to !== 'running' || entry.from === 'running') return
+    child.wasReady = true
+    if (current?.member === child && !current.ending) this.#regrouping.settled(child)
   }
 
   #stop(child: Child, request: AgentRequest): void {
-    if (!isCrashlike(request.reason)) this.#intend(child, request)
+    if (!isPassing(request.reason)) this.#intend(child, request)
     if (child.ref) {
       const { incarnation } = child
       child.ref.send({ ...request, type: request.type === 'KILL' ? 'KILL' : 'STOP', incarnation })
@@ -294,7 +286,7 @@ class Keeper {
     }
     if (child.intent !== 'end') return
     // Between two lives there is no process: the pending backoff is all there is to end.
-    this.#scope.system.scheduler.cancel(this.#scope.self, child.spec.agentId)
+    this.#following.cancel(child)
     this.#end(child, {
       ...this.#between(child, 'killed', request.type === 'KILL' ? 'kill' : 'stop'),
       reason: request.reason,
@@ -312,20 +304,29 @@ class Keeper {
   }
 
   #restart(child: Child, request: AgentRequest): void {
-    if (this.#input.children.closing) return
-    child.intent = 'again'
-    // A successor of this supervisor has to know that it is to come back.
-    const evidence = { ...request.evidence, again: true as const }
-    if (child.ref) child.ref.send({ ...request, evidence, type: 'STOP', incarnation: child.incarnation })
+    const { closing, due } = this.#input.children
+    if (closing === 'for_good') return
+    if (child.ref) {
+      child.intent = 'again'
+      // A successor of this supervisor has to know that it is to come back.
+      const evidence = { ...request.evidence, again: true as const }
+      child.ref.send({ ...request, evidence, type: 'STOP', incarnation: child.incarnation })
+    } else if (due.has(child)) this.#regrouping.resume()
     else {
-      this.#scope.system.scheduler.cancel(this.#scope.self, child.spec.agentId)
+      this.#following.cancel(child)
       this.#nextLife(child)
     }
   }
 
   #lifeEnded(child: Child, over: LifeOutput): void {
+    const { children } = this.#input
+    const { restart } = child.spec
     child.ref = null
-    const { ports, children } = this.#input
+    children.live -= 1
+    if (children.closing !== 'for_good' && (children.closing || this.#regrouping.isPlanned(child))) {
+      this.#endedWithOthers(child, over)
+      return
+    }
     if (child.intent === 'again' && !mayHaveEscaped(over) && !children.closing) {
       this.#tell(child, over.entry, false)
       this.#tell(child, this.#between(child, 'restarting', 'restart'), false)
@@ -334,33 +335,94 @@ class Keeper {
     }
     if (child.intent !== 'by_policy' || children.closing) {
       this.#end(child, this.#asked(child, over))
+      if (over.reason && LIMITS.includes(over.reason.kind))
+        this.#following.over(child, null, `${child.spec.name} ended (${over.reason.kind})`)
       return
     }
-    const { restart } = child.spec
-    const decision = decideRestart(restart, over, child.history, ports.now(), ports.random())
+    const cause = `${child.spec.name} ${over.end}`
+    const decision = this.#following.decide(child, over)
     if (!decision.restart) {
-      this.#end(child, explained(over.entry, decision.why, restart))
+      const policy = policyIn(children, restart)
+      const entry = explained(over.entry, decision.why, policy, exceeded(children, restart))
+      // One that was the last straw comes back with its group, where that does.
+      if (decision.why === 'intensity' && children.group && children.group.restart.type !== 'temporary')
+        this.#wait(child, entry)
+      else this.#end(child, entry)
+      this.#following.over(child, decision.why, cause)
       return
     }
-    child.history = decision.history
     this.#tell(child, over.entry, false)
     const { delayMs, attempt } = decision
-    const attempts = restart.intensity === false ? {} : { attempts: restart.intensity.restarts }
+    const { intensity } = policyIn(children, restart)
+    const attempts = intensity === false ? {} : { attempts: intensity.restarts }
     this.#tell(
       child,
       { ...this.#between(child, 'restarting', 'backoff'), evidence: { delayMs, attempt, ...attempts } },
       false,
     )
-    this.#pause(child, delayMs)
+    this.#following.restart(child, delayMs, cause)
   }
 
-  /** The next life begins after this long. */
-  #pause({ spec: { agentId }, incarnation }: Child, delayMs: number): void {
-    const { self, system } = this.#scope
-    const backoffOver: ChildrenEvent = { type: 'BACKOFF_OVER', agentId, incarnation }
-    // A timer of 0 ms is one of 1 ms, and a turn of the loop.
-    if (delayMs === 0) self.send(backoffOver)
-    else system.scheduler.schedule(self, self, backoffOver, delayMs, agentId)
+  /** Ended because others ended: it comes back with them, unless its policy or a user is against it. */
+  #endedWithOthers(child: Child, over: LifeOutput): void {
+    const { restart } = child.spec
+    const why =
+      child.intent === 'by_policy'
+        ? refusalOf(restart, over)
+        : child.intent === 'end'
+          ? 'asked'
+          : mayHaveEscaped(over)
+            ? 'escaped'
+            : null
+    if (why !== null) {
+      this.#end(child, why === 'asked' ? this.#asked(child, over) : explained(over.entry, why, restart))
+      if (why !== 'policy' && why !== 'asked')
+        this.#following.over(child, why, `${child.spec.name} ${over.end}`)
+      return
+    }
+    this.#wait(child, over.entry)
+    this.#regrouping.settled(child)
+  }
+
+  /** Down, until it is started with others. */
+  #wait(child: Child, entry: EntryDraft): void {
+    this.#tell(child, entry, false)
+    this.#tell(child, this.#between(child, 'restarting', 'regroup'), false)
+    this.#input.children.due.add(child)
+  }
+
+  /** It is down already: its group's end is its own, or it waits with it. */
+  #put(child: Child, { reason }: EndRequest): void {
+    const { children } = this.#input
+    this.#following.cancel(child)
+    if (children.closing === 'for_good')
+      this.#end(child, { ...this.#between(child, 'killed', 'stop'), reason })
+    else children.due.add(child)
+  }
+
+  /** The time is over for turns: what lives is killed, and what is down has ended. */
+  #killRest(request: EndRequest): void {
+    for (const member of inOrder(membersOf(this.#input.children)).reverse())
+      if (member.kind === 'agent') this.#killOrPut(member, request)
+      else if (isLive(member)) this.#groups.end(member, request)
+      else this.#groups.put(member, request)
+  }
+
+  #killOrPut(child: Child, request: EndRequest): void {
+    if (isLive(child))
+      this.#stop(child, { type: 'KILL', agentId: child.spec.agentId, reason: request.reason })
+    else this.#put(child, request)
+  }
+
+  #faulted(actorId: string, cause: unknown): void {
+    const path = groupOfActor(actorId)
+    if (path !== undefined) {
+      this.#groups.faulted(path, cause, (child) => this.#abandon(child))
+      return
+    }
+    const child = this.#input.children.byId.get(actorId.slice(0, actorId.lastIndexOf('.')))
+    if (child && lifeKey({ agentId: child.spec.agentId, incarnation: child.incarnation }) === actorId)
+      this.#lifeFaulted(child, cause)
   }
 
   /**
@@ -368,13 +430,19 @@ class Keeper {
    * task is: nobody tries it again. What was completed is completed.
    */
   #asked(child: Child, { end, reason, entry }: LifeOutput): EntryDraft {
-    const told = reason ? entry : explained(entry, 'asked', child.spec.restart)
+    // A successor has to know that it does not come back with its group.
+    const told =
+      reason?.kind === 'strategy'
+        ? { ...entry, evidence: { ...entry.evidence, notRestarted: 'its group is over' } }
+        : reason
+          ? entry
+          : explained(entry, 'asked', child.spec.restart)
     return child.asked?.kind === 'cancelled' && end !== 'completed' ? { ...told, reason: child.asked } : told
   }
 
   /** A faulted life gets a second actor, which ends it; a second fault ends the agent, its tree killed by the port. */
   #lifeFaulted(child: Child, cause: unknown): void {
-    const { ports } = this.#input
+    const { ports, children } = this.#input
     ports.fault(cause, child.spec.agentId)
     const last = child.ref?.getSnapshot().context
     const error: ErrorInfo = {
@@ -382,6 +450,7 @@ class Keeper {
       message: `a fault in the logic of this life: ${cause instanceof Error ? cause.message : String(cause)}`,
     }
     child.ref = null
+    children.live -= 1
     if (child.intent !== 'again') child.intent = 'end'
     if (!child.faulted) {
       child.faulted = true
@@ -391,7 +460,16 @@ class Keeper {
       this.#begin(child, { door: 'faulted', process, exit: child.exit, reason, error, runningSinceMs })
       return
     }
-    ports.abandon({ agentId: child.spec.agentId, incarnation: child.incarnation })
+    this.#abandon(child, error)
+  }
+
+  /** Nobody can tell any more how it ends: its tree is killed by the port. */
+  #abandon(
+    child: Child,
+    error: ErrorInfo = { code: 'internal', message: 'a fault in the logic of its group' },
+  ): void {
+    if (child.begun)
+      this.#input.ports.abandon({ agentId: child.spec.agentId, incarnation: child.incarnation })
     this.#end(child, {
       ...this.#between(child, 'crashed', 'fault'),
       error,
@@ -400,7 +478,7 @@ class Keeper {
   }
 
   #nextLife(child: Child): void {
-    child.incarnation += 1
+    if (child.begun) child.incarnation += 1
     child.intent = 'by_policy'
     child.asked = null
     child.exit = null
@@ -409,10 +487,13 @@ class Keeper {
   }
 
   #end(child: Child, entry: EntryDraft): void {
-    const { children } = this.#input
-    children.byId.delete(child.spec.agentId)
-    children.untold += 1
+    const { byId, shared } = this.#input.children
+    const { agentId } = child.spec
+    byId.delete(agentId)
+    shared.places.delete(agentId)
+    shared.untold += 1
     this.#tell(child, entry, true)
+    this.#regrouping.lost(child)
   }
 
   #between(child: Child, to: AgentState, event: EntryDraft['event']): EntryDraft {
@@ -422,16 +503,15 @@ class Keeper {
 }
 
 /** The end of an agent that its policy would have restarted says why it was not. */
-function explained(entry: EntryDraft, why: NoRestart, policy: RestartPolicy): EntryDraft {
+function explained(entry: EntryDraft, why: NoRestart, policy: RestartPolicy, limit = ''): EntryDraft {
   if (why === 'policy' || (why === 'asked' && entry.reason) || policy.type === 'temporary') return entry
   const evidence = { ...entry.evidence, notRestarted: NOT_RESTARTED[why] }
   if (why !== 'intensity' || policy.intensity === false) return { ...entry, evidence }
-  const { restarts, withinMs } = policy.intensity
-  const message = `more than ${restarts} restarts within ${withinMs} ms (restart.intensity)${entry.error ? `; last: ${entry.error.message}` : ''}`
+  const message = `${limit}${entry.error ? `; last: ${entry.error.message}` : ''}`
   return { ...entry, evidence, error: { code: 'restart_intensity_exceeded', message } }
 }
 
-const isDone = (event: ChildrenEvent | FromLives): event is Extract<FromLives, { output: LifeOutput }> =>
+const isDone = (event: ChildrenEvent | FromActors): event is Extract<FromActors, { output: unknown }> =>
   event.type.startsWith('xstate.done.actor.')
-const isError = (event: ChildrenEvent | FromLives): event is Extract<FromLives, { actorId: string }> =>
+const isError = (event: ChildrenEvent | FromActors): event is Extract<FromActors, { actorId: string }> =>
   event.type.startsWith('xstate.error.actor.')

@@ -56,7 +56,10 @@ export type Activity =
       readonly message?: string
     }
 
-/** Why an end was asked for. The first five come back by `restart` policy as a crash would; the others never do. */
+/**
+ * Why an end was asked for. The first four come back by `restart` policy as a crash would, `strategy` comes back with
+ * its group; the others never do.
+ */
 export const REASON_KINDS = [
   'stall',
   'ready_timeout',
@@ -201,6 +204,7 @@ export type EntryEvent =
   | 'end'
   | 'backoff'
   | 'restart'
+  | 'regroup'
   | 'adopted'
   | 'fault'
   | 'kill_failed'

@@ -6,7 +6,10 @@ export * from './context.ts'
 export * from './effects.ts'
 export * from './escalation.ts'
 export * from './events.ts'
+export * from './keeping.ts'
+export * from './members.ts'
 export * from './restart.ts'
+export * from './strategies.ts'
 export {
   type SupervisorContext,
   type SupervisorEmitted,

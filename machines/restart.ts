@@ -71,15 +71,17 @@ export type NoRestart = 'policy' | 'asked' | 'unretryable' | 'no_retry_code' | '
 const CRASHLIKE: readonly ReasonKind[] = ['stall', 'ready_timeout', 'liveness', 'memory']
 export const isCrashlike = (reason: Reason): boolean => CRASHLIKE.includes(reason.kind)
 
+/** What Reeve asks for on its own, and takes back by itself: it says nothing of what is wanted of the agent. */
+export const isPassing = (reason: Reason): boolean => isCrashlike(reason) || reason.kind === 'strategy'
+
 /**
  * Intent outlives what Reeve asked for on its own: a user's stop replaces a stall as the reason, never the reverse.
  * A cancellation is of the task and not of the process alone: it replaces all others, and none replaces it.
  */
 export const strongerReason = (old: Reason | null, asked: Reason): Reason => {
-  if (old === null || (isCrashlike(old) && !isCrashlike(asked))) return asked
+  if (old === null || (isPassing(old) && !isPassing(asked))) return asked
   return asked.kind === 'cancelled' && old.kind !== 'cancelled' ? asked : old
 }
-
 /** Failures to start that no retry mends. */
 const UNRETRYABLE: readonly string[] = [
   'ENOENT',
@@ -105,6 +107,17 @@ export const backoffMs = (backoff: Backoff, streak: number): number =>
 const jittered = (backoff: Backoff, streak: number, dice: number): number =>
   Math.min(backoff.maxMs, backoffMs(backoff, streak) * (1 + backoff.jitter * (2 * dice - 1)))
 
+/** Why no life follows, whatever the intensity; `null`: one does. What a strategy ended comes back with its group. */
+export function refusalOf(policy: RestartPolicy, end: LifeEnd): Exclude<NoRestart, 'intensity'> | null {
+  if (end.reason !== null && !isPassing(end.reason)) return 'asked'
+  if (policy.type === 'temporary') return 'policy'
+  if (policy.type === 'transient' && end.end === 'completed') return 'policy'
+  if (mayHaveEscaped(end)) return 'escaped'
+  if (end.error?.code === 'spawn_failed' && UNRETRYABLE.includes(end.error.errno ?? '')) return 'unretryable'
+  if (end.exit?.code != null && policy.noRetry.includes(end.exit.code)) return 'no_retry_code'
+  return null
+}
+
 /**
  * Decides after an end.
  *
@@ -117,14 +130,8 @@ export function decideRestart(
   nowMs: number,
   dice: number,
 ): RestartDecision {
-  if (end.reason !== null && !isCrashlike(end.reason)) return { restart: false, why: 'asked' }
-  if (policy.type === 'temporary') return { restart: false, why: 'policy' }
-  if (policy.type === 'transient' && end.end === 'completed') return { restart: false, why: 'policy' }
-  if (mayHaveEscaped(end)) return { restart: false, why: 'escaped' }
-  if (end.error?.code === 'spawn_failed' && UNRETRYABLE.includes(end.error.errno ?? ''))
-    return { restart: false, why: 'unretryable' }
-  if (end.exit?.code != null && policy.noRetry.includes(end.exit.code))
-    return { restart: false, why: 'no_retry_code' }
+  const refused = refusalOf(policy, end)
+  if (refused !== null) return { restart: false, why: refused }
 
   const { intensity } = policy
   const within = intensity === false ? [] : history.restartsMs.filter((at) => nowMs - at < intensity.withinMs)

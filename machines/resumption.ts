@@ -2,12 +2,12 @@
  * What becomes of an agent whose supervisor is gone: from its log and from what is left of it. A total function; the
  * successor does what it says.
  */
-import type { Intent } from './children.ts'
 import type { Adoption } from './context.ts'
 import { type ErrorInfo, type Exit, isEnd, type ProcessIdentity, type Reason } from './events.ts'
+import type { Intent } from './members.ts'
 import {
   decideRestart,
-  isCrashlike,
+  isPassing,
   type RestartDecision,
   type RestartHistory,
   type RestartPolicy,
@@ -123,12 +123,12 @@ export function resume(trail: Trail, left: Left, adopt: boolean): Resumption {
   }
 }
 
-/** A stall or a missed readiness leaves the policy to decide; whatever else was asked is final. */
+/** A stall, a missed readiness, an end with its group leave the policy to decide; whatever else was asked is final. */
 function intentOf({ again, reason, late }: Trail, adopt: boolean): Intent {
   if (!adopt) return 'end'
   if (again) return 'again'
   const asked = late ?? reason
-  return asked !== null && !isCrashlike(asked) ? 'end' : 'by_policy'
+  return asked !== null && !isPassing(asked) ? 'end' : 'by_policy'
 }
 
 function tidingsFor(trail: Trail, left: Left, adopt: boolean): Tiding[] {

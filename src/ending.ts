@@ -94,7 +94,10 @@ export async function restartAgent(runtime: Runtime, seat: Seat, options: StopOp
   if (seat.restart) return seat.restart.deferred.promise
   refuseExhausted(seat)
   const deferred = new Deferred<AgentRecord>()
-  if (seat.ended) runtime.roster.refuseTaken({ id: '', name: seat.plan.name })
+  if (seat.ended) {
+    runtime.roster.refuseTaken({ id: '', name: seat.plan.name })
+    if (seat.plan.group !== undefined) runtime.groups.refuseOver(seat.plan.group)
+  }
   seat.restart = { deferred, beyond: seat.record.incarnation }
   if (seat.ended) {
     seat.reopen()

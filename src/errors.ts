@@ -22,6 +22,10 @@ export const ERRORS = {
     'The agent has no open stdin (`stdin: "open"`), has ended, or does not read what it was sent.',
   restart_intensity_exceeded: 'It crashed more often than `restart.intensity` allows; it stays `crashed`.',
   budget_exhausted: 'What it may use is used up: its budget is for all its lives, and it begins no other.',
+  group_over:
+    'The group has given up, shut itself down or been stopped, or is about to: it takes no agents. `group(name)` opens it anew.',
+  group_gave_up:
+    'Its members failed more often than its `intensity` allows, or one that the others depend on cannot come back: all were ended.',
   registry_unavailable: 'The registry did not take, or give, entries. They are kept and offered again.',
   registry_corrupt:
     'A file of the registry is damaged, or not its own. It is named, and its bytes stay as they are.',

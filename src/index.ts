@@ -18,6 +18,9 @@ export type { Agent } from './agent.ts'
 export type { AgentHealth, Health } from './agent-health.ts'
 export { type Clock, SteppingClock } from './clock.ts'
 export { ERRORS, type ErrorCode, ReeveError } from './errors.ts'
+export type { Group } from './group.ts'
+export type { GroupOptions, StopGroupOptions } from './group-options.ts'
+export type { GroupEnd, GroupState } from './groups.ts'
 export type {
   CancelOptions,
   KillOptions,

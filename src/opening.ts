@@ -8,7 +8,7 @@ import type { SupervisorOptions } from './options.ts'
 import { type Outside, spillFolderOf } from './outside.ts'
 import { askRegistry } from './queries.ts'
 import { memoryRegistry } from './registry/memory.ts'
-import { Runtime } from './runtime.ts'
+import { Runtime, type RuntimeOptions } from './runtime.ts'
 
 export interface Opened {
   readonly runtime: Runtime
@@ -17,7 +17,11 @@ export interface Opened {
 }
 
 /** @throws ReeveError `home_unusable`, `home_locked`, `registry_unavailable`, `launcher_failed` */
-export async function open(outside: Outside, options: SupervisorOptions): Promise<Opened> {
+export async function open(
+  outside: Outside,
+  options: SupervisorOptions,
+  bases: RuntimeOptions['bases'],
+): Promise<Opened> {
   const supervisorId = nanoid(12)
   const clock = options.clock ?? realClock
   const registry = options.registry ?? memoryRegistry()
@@ -45,7 +49,17 @@ export async function open(outside: Outside, options: SupervisorOptions): Promis
     undo.unshift(() => specs?.close())
     // Before the launcher: from its start on, everything is decided in one turn.
     const estate = specs ? await readEstate(specs, { registry, clock }, (each) => warn(each)) : NO_ESTATE
-    const runtime = new Runtime({ supervisorId, home, lock, clock, registry, specs, given: options, outside })
+    const runtime = new Runtime({
+      supervisorId,
+      home,
+      lock,
+      clock,
+      registry,
+      specs,
+      given: options,
+      bases,
+      outside,
+    })
     undo.unshift(() => runtime.vigil.reports.close())
     await runtime.start(options.launcher)
     warn = (warning) => runtime.listeners.warn(warning)

@@ -4,7 +4,8 @@ import { customAlphabet } from 'nanoid'
 import type { Budget } from '../machines/budget.ts'
 import type { LifePolicy } from '../machines/context.ts'
 import type { Rung } from '../machines/escalation.ts'
-import type { RestartPolicy } from '../machines/restart.ts'
+import type { GroupSpec } from '../machines/members.ts'
+import type { RestartPolicy, RestartType } from '../machines/restart.ts'
 import { ReeveError } from './errors.ts'
 import type { HeartbeatPolicy } from './health/deadlines.ts'
 import { type ProbePlan, probePlanOf } from './probes.ts'
@@ -55,6 +56,13 @@ export interface AgentPlan {
   readonly cleanupLost: number
   /** The spec with every default laid under it, in the terms of a caller. */
   readonly whole: Plain
+  /** The path of its group; `undefined`: none. */
+  readonly group: string | undefined
+  /** That group and those around it, the outermost first, as they were opened: a successor opens them again. */
+  readonly around: readonly GroupSpec[]
+  /** Its place among its siblings, in all its lives. */
+  readonly order: number
+  readonly significant: boolean
   /** The spec as it was given, to tell whether a second one with the same `id` differs. */
   readonly given: string
 }
@@ -72,7 +80,7 @@ const isPlain = (value: unknown): value is Plain =>
   [Object.prototype, null].includes(Object.getPrototypeOf(value))
 
 /** Layers over each other: the last one that says something wins, objects key by key. */
-function overlay(...layers: unknown[]): unknown {
+export function overlay(...layers: unknown[]): unknown {
   const said = layers.filter((layer) => layer !== undefined)
   if (!isPlain(said.at(-1))) return said.at(-1)
   const objects = said.filter(isPlain)
@@ -100,11 +108,13 @@ export interface Base {
 /**
  * Checks `createSupervisor({ defaults })`, once, at the door.
  *
+ * @param policy the table's own default of `restart`, which is another one in a group.
  * @throws ReeveError `invalid_spec`
  */
-export function baseOf(defaults: AgentDefaults): Base {
+export function baseOf(defaults: AgentDefaults, policy: RestartType = DEFAULTS.restart.policy): Base {
   parseStrictly(defaultsSchema, defaults, 'defaults', 'defaults.')
-  const layers = [spelledOut(DEFAULTS as unknown as Partial<AgentSpec>), spelledOut(defaults)]
+  const known = { ...DEFAULTS, restart: { ...DEFAULTS.restart, policy } }
+  const layers = [spelledOut(known as unknown as Partial<AgentSpec>), spelledOut(defaults)]
   return { layers, merged: overlay(...layers) as Plain }
 }
 
@@ -130,11 +140,48 @@ type Whole = Required<Omit<AgentSpec, 'restart' | 'heartbeat' | 'ready' | 'outpu
   readonly output: { readonly maxSize: Size; readonly keep: number }
 }
 
+const restartOf = (
+  { policy, backoff, intensity }: Whole['restart'],
+  noRetry: readonly number[],
+): RestartPolicy => ({
+  type: policy,
+  backoff: {
+    initialMs: durationMs(backoff.initial, 'restart.backoff.initial'),
+    factor: backoff.factor,
+    maxMs: durationMs(backoff.max, 'restart.backoff.max'),
+    jitter: backoff.jitter,
+    resetAfterMs: durationMs(backoff.resetAfter, 'restart.backoff.resetAfter'),
+  },
+  intensity: intensity && {
+    restarts: intensity.restarts,
+    withinMs: durationMs(intensity.within, 'restart.intensity.within'),
+  },
+  noRetry,
+})
+
+/** The `restart` of a group, laid over what a spec has by default. */
+export const restartPolicyOf = (restart: AgentSpec['restart'], policy: RestartType): RestartPolicy => {
+  const given = spelledOut({ restart }).restart
+  return restartOf(overlay({ ...DEFAULTS.restart, policy }, given) as Whole['restart'], [])
+}
+
+/** Where an agent stands: in which group, and before and after whom. */
+export interface Placing {
+  readonly order: number
+  readonly group?: string | undefined
+  readonly around?: readonly GroupSpec[]
+}
+
 /**
  * @param cwd what a relative `cwd` is resolved against.
  * @throws ReeveError `invalid_spec`
  */
-export function planOf(given: AgentSpec, base: Base, cwd: string): AgentPlan {
+export function planOf(
+  given: AgentSpec,
+  base: Base,
+  cwd: string,
+  { order, group, around = [] }: Placing = { order: 0 },
+): AgentPlan {
   // The environment of the host is no plain object; handing it on is common enough.
   const spec =
     given?.env === process.env ? { ...given, env: { ...process.env } as Record<string, string> } : given
@@ -173,22 +220,8 @@ export function planOf(given: AgentSpec, base: Base, cwd: string): AgentPlan {
       cleanupLimitMs: cleanup.length === 0 ? null : cleanup.length * cleanupTimeoutMs,
       exitCodes: whole.exitCodes ?? [],
     },
-    restart: {
-      type: restart.policy,
-      backoff: {
-        initialMs: durationMs(restart.backoff.initial, 'restart.backoff.initial'),
-        factor: restart.backoff.factor,
-        maxMs: durationMs(restart.backoff.max, 'restart.backoff.max'),
-        jitter: restart.backoff.jitter,
-        resetAfterMs: durationMs(restart.backoff.resetAfter, 'restart.backoff.resetAfter'),
-      },
-      intensity: restart.intensity && {
-        restarts: restart.intensity.restarts,
-        withinMs: durationMs(restart.intensity.within, 'restart.intensity.within'),
-      },
-      noRetry: whole.noRetry ?? [],
-    },
     budget: (whole.budget as Budget | undefined) ?? null,
+    restart: restartOf(restart, whole.noRetry ?? []),
     ttlMs: ttl === undefined ? null : durationMs(ttl, 'ttl'),
     memoryMaxBytes: whole.memoryMax === undefined ? null : bytesOf(whole.memoryMax),
     task: whole.task,
@@ -203,7 +236,11 @@ export function planOf(given: AgentSpec, base: Base, cwd: string): AgentPlan {
     adoptForMs: durationMs(whole.adoptFor ?? 0, 'adoptFor'),
     cleanupLost: 0,
     whole,
-    given: fingerprint(spec),
+    group,
+    around,
+    order,
+    significant: whole.significant ?? false,
+    given: fingerprint(group === undefined ? spec : [group, spec]),
   }
 }
 

@@ -5,13 +5,16 @@
 import os from 'node:os'
 import { type ActorRefFrom, createActor, type InspectionEvent } from 'xstate'
 import { agentMachine } from '../machines/agent.ts'
-import { childrenLogic, type Heir } from '../machines/children.ts'
+import { childrenLogic } from '../machines/children.ts'
 import { effectActions } from '../machines/effects.ts'
 import { type Entry, type EntryDraft, isEnd, isNote, type LifeAddress } from '../machines/events.ts'
+import type { Heir } from '../machines/keeping.ts'
+import type { ChildSpec } from '../machines/members.ts'
 import { type SupervisorEmitted, type SupervisorEvent, supervisorMachine } from '../machines/supervisor.ts'
 import { type Clock, timestamp } from './clock.ts'
 import { lifeEffects } from './effects.ts'
 import { messageOf, ReeveError } from './errors.ts'
+import { Groups } from './groups.ts'
 import type { Vitals } from './health/vitals.ts'
 import { type Home, inputOf, logFileOf, runFolder } from './home.ts'
 import type { HomeLock } from './home-lock.ts'
@@ -20,7 +23,7 @@ import { Listeners } from './listeners.ts'
 import { openVitals } from './memory-limit.ts'
 import { type SupervisorOptions, VITALS } from './options.ts'
 import type { Outside } from './outside.ts'
-import type { AgentPlan } from './plan.ts'
+import type { AgentPlan, Base } from './plan.ts'
 import { InputPipe } from './process/input.ts'
 import type { Launcher, LauncherAnswer } from './process/launcher.ts'
 import { EntryLog } from './registry/entries.ts'
@@ -44,6 +47,8 @@ export interface RuntimeOptions {
   /** Only where there can be a successor. */
   readonly specs: Specs | undefined
   readonly given: SupervisorOptions
+  /** What the specs of agents are laid over: under the root, and in groups. */
+  readonly bases: { readonly root: Base; readonly group: Base }
   readonly outside: Outside
 }
 
@@ -64,10 +69,15 @@ export class Runtime {
   launcher!: Launcher
   root!: ActorRefFrom<typeof supervisorMachine>
   readonly roster = new Roster()
+  readonly groups = new Groups(this)
+  readonly bases: RuntimeOptions['bases']
   readonly #inspect: SupervisorOptions['inspect']
+  #lastOrder = 0
 
-  constructor({ supervisorId, home, lock, clock, registry, specs, given, outside }: RuntimeOptions) {
+  constructor(options: RuntimeOptions) {
+    const { supervisorId, home, lock, clock, registry, specs, given, bases, outside } = options
     this.outside = outside
+    this.bases = bases
     this.supervisorId = supervisorId
     this.home = home
     this.lock = lock
@@ -166,7 +176,7 @@ export class Runtime {
       ...(this.#inspect && { inspect: this.#contained(this.#inspect) }),
     })
     useIndexedScheduler(this.root, clock)
-    const told = ({ entry, ended }: SupervisorEmitted) => {
+    const told = ({ entry, ended }: Extract<SupervisorEmitted, { entry: unknown }>) => {
       try {
         this.#told(entry, ended)
       } catch (cause) {
@@ -175,6 +185,7 @@ export class Runtime {
     }
     this.root.on('transition', told)
     this.root.on('note', told)
+    this.root.on('group', ({ told: of }) => this.groups.told(of))
     this.root.start()
   }
 
@@ -188,6 +199,17 @@ export class Runtime {
         this.listeners.warn({ code: 'internal', message: `inspect threw: ${messageOf(cause)}`, cause })
       }
     }
+  }
+
+  /** Someone has this place already. */
+  placed(order: number): void {
+    this.#lastOrder = Math.max(this.#lastOrder, order)
+  }
+
+  /** A place after all that were given before. */
+  nextOrder(): number {
+    this.#lastOrder += 1
+    return this.#lastOrder
   }
 
   /** To the root actor, which outlives every agent and is gone when the supervisor is. */
@@ -205,26 +227,23 @@ export class Runtime {
   /** The agent holds its name until it has ended, and its lifetime runs. A successor will find its spec. */
   take(seat: Seat): void {
     const { plan, seed } = seat
-    this.specs?.keep({ id: plan.id, seed, spec: storedSpec(plan), given: plan.given })
+    const around = plan.group === undefined ? [] : this.groups.around(plan.group)
+    this.specs?.keep({ id: plan.id, seed, spec: storedSpec({ ...plan, around }), given: plan.given })
     this.roster.take(seat)
     this.vigil.begin(seat)
   }
 
   /** The machines take over. */
   begin(seat: Seat, incarnation: number): void {
-    const { id: agentId, name, life, restart } = seat.plan
     const from = incarnation === 1 ? null : seat.record.state
-    this.send({ type: 'SPAWN', child: { agentId, name, life, restart, incarnation, from } })
+    this.send({ type: 'SPAWN', child: childOf(seat.plan, incarnation, from) })
   }
 
   /** The machines go on with what a supervisor before began. */
   adopt(seat: Seat, heir: Omit<Heir, 'child'>): void {
-    const { id: agentId, name, life, restart } = seat.plan
-    const { incarnation, state: from } = seat.record
-    this.send({
-      type: 'ADOPT',
-      heir: { ...heir, child: { agentId, name, life, restart, incarnation, from } },
-    })
+    const { incarnation, state } = seat.record
+    this.placed(seat.plan.order)
+    this.send({ type: 'ADOPT', heir: { ...heir, child: childOf(seat.plan, incarnation, state) } })
   }
 
   /** The record with what is only in memory between two entries. */
@@ -289,6 +308,7 @@ export class Runtime {
       ...draft,
       ...process,
       ...(lastHeartbeatAt && { lastHeartbeatAt }),
+      ...(plan.group !== undefined && { group: plan.group }),
       ...(plan.task !== undefined && { task: plan.task }),
       ...(plan.spawner !== undefined && { spawner: plan.spawner }),
       ...(plan.labels && { labels: plan.labels }),
@@ -426,4 +446,11 @@ export class Runtime {
 function notedRung(seat: Seat, { evidence = {} }: Entry): void {
   const { asked, signal, waitMs } = evidence
   if (asked !== undefined && signal !== undefined && waitMs !== undefined) seat.kill.lastSignal = signal
+}
+
+/** As its supervisor keeps it. */
+function childOf(plan: AgentPlan, incarnation: number, from: ChildSpec['from']): ChildSpec {
+  const { id: agentId, name, life, restart, group, order, significant } = plan
+  const place = { order, significant, ...(group !== undefined && { group }) }
+  return { agentId, name, life, restart, incarnation, from, ...place }
 }

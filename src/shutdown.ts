@@ -22,6 +22,7 @@ export interface StopSupervisorResult {
 
 /** Of the time there is: SIGKILL comes this much before the agents' share of it ends, or a quarter when that is less. */
 const KILL_RESERVE_MS = 5_000
+export const killReserveMs = (timeoutMs: number): number => Math.min(KILL_RESERVE_MS, timeoutMs / 4)
 /** And this much, or a tenth, is kept for committing the last entries. */
 const COMMIT_RESERVE_MS = 1_000
 /** How much later than it should the root may say that it has stopped. */
@@ -40,7 +41,7 @@ export async function shutDown(
   const seats = runtime.roster.live()
 
   const giveUpAfterMs = timeoutMs - Math.min(COMMIT_RESERVE_MS, timeoutMs / 10)
-  const killAfterMs = giveUpAfterMs - Math.min(KILL_RESERVE_MS, timeoutMs / 4)
+  const killAfterMs = giveUpAfterMs - killReserveMs(timeoutMs)
   const stopped = new Promise<void>((resolve) => {
     if (root.getSnapshot().status !== 'active') resolve()
     root.subscribe({ complete: resolve, error: () => resolve() })

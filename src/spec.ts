@@ -15,7 +15,7 @@ const MAX_KEPT_LOGS = 100
 const KEPT_LOGS = `must be how many older files are kept: a whole number from 0 to ${MAX_KEPT_LOGS}`
 /** Control characters, C0 and C1. */
 export const CONTROL = /\p{Cc}/u
-const plainText = (max: number) =>
+export const plainText = (max: number) =>
   z
     .string()
     .min(1, `must have between 1 and ${max} characters`)
@@ -111,15 +111,20 @@ const backoff = z.strictObject({
   resetAfter: duration.optional(),
 })
 
-const intensity = z.strictObject({
-  restarts: z.number().int().min(0).max(1000).optional(),
-  within: positive.optional(),
-})
+const intensity = z.union(
+  [
+    z.literal(false),
+    z.strictObject({ restarts: z.number().int().min(0).max(1000).optional(), within: positive.optional() }),
+  ],
+  'must be false, or {restarts, within}',
+)
+/** For groups too. */
+export const intensitySchema = intensity
 
 const restartObject = z.strictObject({
   policy: z.enum(POLICIES).optional(),
   backoff: backoff.optional(),
-  intensity: z.union([z.literal(false), intensity], 'must be false, or {restarts, within}').optional(),
+  intensity: intensity.optional(),
 })
 
 const amount = z.number('must be a number').positive('must be more than 0')
@@ -129,6 +134,11 @@ const budget = z
   .refine(({ turns, tokens, usd }) => [turns, tokens, usd].some((each) => each !== undefined), {
     error: 'must limit at least one of `turns`, `tokens` and `usd`',
   })
+/** For groups too. */
+export const restartSchema = z.union(
+  [z.enum(POLICIES), restartObject],
+  `must be one of ${POLICIES.map((each) => `"${each}"`).join(', ')}, or {policy, backoff, intensity}`,
+)
 
 const exitCode = z.number().int().min(0).max(255)
 
@@ -204,16 +214,14 @@ export const agentSpecSchema = z.strictObject({
   killWait: positive
     .optional()
     .meta({ description: 'still there this long after SIGKILL: `kill_failed`, and again' }),
-  restart: z
-    .union(
-      [z.enum(POLICIES), restartObject],
-      `must be one of ${POLICIES.map((each) => `"${each}"`).join(', ')}, or {policy, backoff, intensity}`,
-    )
-    .optional()
-    .meta({
-      description:
-        "`permanent`, `transient` or `temporary` (OTP's words), or `{policy, backoff, intensity}`; exceeded: stays `crashed`, `restart_intensity_exceeded`. `intensity: false`: no limit",
-    }),
+  restart: restartSchema.optional().meta({
+    description:
+      "`permanent`, `transient` or `temporary` (OTP's words), or `{policy, backoff, intensity}`; exceeded: stays `crashed`, `restart_intensity_exceeded`. `intensity: false`: no limit. In a group the default is `permanent`, as in OTP, and the group's intensity counts alone",
+  }),
+  significant: z.boolean().optional().meta({
+    description:
+      'in a group with `autoShutdown`: the group may end with it. It is `transient` or `temporary` then, as in OTP',
+  }),
   exitCodes: z.array(exitCode).readonly().optional().meta({ description: 'which exits are `completed`' }),
   noRetry: z
     .array(exitCode)
@@ -279,7 +287,7 @@ export const defaultsSchema = agentSpecSchema.omit({ command: true, id: true, na
 /** An `AgentSpec` in part, as `createSupervisor({ defaults })` takes it. */
 export type AgentDefaults = Omit<AgentSpec, 'command' | 'id' | 'name'>
 
-function freeze<T>(value: T): T {
+export function freeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null) Object.values(value).forEach(freeze)
   return Object.freeze(value)
 }
@@ -304,6 +312,7 @@ export const DEFAULTS = freeze({
     backoff: { initial: '1s', factor: 2, max: '1m', jitter: 0.2, resetAfter: '1m' },
     intensity: { restarts: 5, within: '1m' },
   },
+  significant: false,
   exitCodes: [0],
   noRetry: [],
   stdin: 'closed',

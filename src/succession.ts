@@ -58,6 +58,7 @@ class Succession {
 
   #take(bequest: Bequest): void {
     const { plan, trail } = bequest
+    for (const group of plan.around) this.#runtime.groups.restore(group)
     const adopt = plan.onSupervisorDeath === 'adopt'
     const next = this.#kept.get(lifeKey({ agentId: plan.id, incarnation: trail.incarnation + 1 }))
     if (trail.state === 'restarting' || isEnd(trail.state)) {
@@ -144,7 +145,8 @@ class Succession {
     const { plan, trail } = bequest
     const dice = outside.random()
     const msOf = (at: string) => this.#msOf(at)
-    const decision = afterEnd(trail, plan.restart, { nowMs: clock.now(), dice, msOf })
+    const { intensity } = plan.around.at(-1) ?? plan.restart
+    const decision = afterEnd(trail, { ...plan.restart, intensity }, { nowMs: clock.now(), dice, msOf })
     if (!adopt || !decision.restart) {
       specs?.drop(plan.id)
       return

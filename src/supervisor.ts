@@ -2,7 +2,7 @@
 import type { ActorRefFrom } from 'xstate'
 import type { agentMachine } from '../machines/agent.ts'
 import type { Entry } from '../machines/events.ts'
-import { intensityUnreachable } from '../machines/restart.ts'
+import { childOf } from '../machines/members.ts'
 import type { supervisorMachine } from '../machines/supervisor.ts'
 import { Agent } from './agent.ts'
 import type { AgentHealth } from './agent-health.ts'
@@ -10,6 +10,8 @@ import { checkUp } from './check-up.ts'
 import { endAgent, endSelected, restartAgent } from './ending.ts'
 import { follow, placeText } from './entries.ts'
 import { ReeveError } from './errors.ts'
+import { type Group, openGroup } from './group.ts'
+import type { GroupOptions } from './group-options.ts'
 import { checkReport, parseReport } from './health/report.ts'
 import type {
   CancelOptions,
@@ -34,14 +36,14 @@ import {
   supervisorOptionsSchema,
 } from './options.ts'
 import { type Outside, realOutside } from './outside.ts'
-import { type Base, baseOf, planOf } from './plan.ts'
+import { baseOf } from './plan.ts'
 import { allRecords, historyOf, notFound, removeAgent } from './queries.ts'
 import type { EntriesOptions, LogOptions, Reeve, Selection } from './reeve.ts'
 import { type AgentRecord, matches, type RecordFilter } from './registry/record.ts'
-import type { Registry } from './registry/registry.ts'
 import type { Runtime } from './runtime.ts'
 import type { Seat } from './seat.ts'
 import { type StopSupervisorOptions, type StopSupervisorResult, shutDown } from './shutdown.ts'
+import { refuseAdoption, refuseWhenStopping, spawnAgent } from './spawning.ts'
 import type { AgentSpec } from './spec.ts'
 import { parseStrictly } from './strict.ts'
 import { succeed } from './succession.ts'
@@ -64,24 +66,23 @@ export async function superviseIn(outside: Outside, options: SupervisorOptions):
       `Reeve runs on Linux; this is ${process.platform}. Run it in a Linux VM or container.`,
     )
   parseStrictly(supervisorOptionsSchema, options, 'createSupervisor')
-  const base = baseOf(options.defaults ?? {})
-  if (base.merged.onSupervisorDeath === 'adopt')
+  const defaults = options.defaults ?? {}
+  const bases = { root: baseOf(defaults), group: baseOf(defaults, 'permanent') }
+  if (bases.root.merged.onSupervisorDeath === 'adopt')
     refuseAdoption(options.home !== undefined, options.registry, 'defaults.onSupervisorDeath')
-  const { runtime, estate } = await open(outside, options)
-  const supervisor = new Supervisor(runtime, base)
+  const { runtime, estate } = await open(outside, options, bases)
+  const supervisor = new Supervisor(runtime)
   succeed(runtime, estate, (seat) => new Agent(seat, supervisor))
   return supervisor
 }
 
 export class Supervisor implements Reeve {
   readonly #runtime: Runtime
-  readonly #base: Base
   #stopping: Promise<StopSupervisorResult> | undefined
 
   /** @internal Supervisors come from `createSupervisor()`. */
-  constructor(runtime: Runtime, base: Base) {
+  constructor(runtime: Runtime) {
     this.#runtime = runtime
-    this.#base = base
   }
 
   get id(): string {
@@ -110,32 +111,17 @@ export class Supervisor implements Reeve {
    * @throws ReeveError `invalid_spec`, `name_taken`, `supervisor_stopping`
    */
   spawn(spec: AgentSpec): Agent {
-    const runtime = this.#runtime
-    const plan = planOf(spec, this.#base, process.cwd())
-    const known = spec.id === undefined ? undefined : runtime.roster.get(spec.id)
-    if (known) {
-      if (known.plan.given !== plan.given)
-        runtime.listeners.warn({
-          code: 'invalid_spec',
-          message: `an agent with id ${plan.id} exists (${known.plan.name}, ${known.record.state}); the differing spec was not used`,
-          agentId: plan.id,
-        })
-      return known.agent
-    }
-    this.#refuseWhenStopping('spawn')
-    if (plan.onSupervisorDeath === 'adopt')
-      refuseAdoption(!runtime.home.ephemeral, runtime.registry, 'onSupervisorDeath')
-    runtime.roster.refuseTaken(plan)
-    if (intensityUnreachable(plan.restart))
-      runtime.listeners.warn({
-        code: 'invalid_spec',
-        message: `${plan.name}: the backoff spaces failures so far apart that restart.intensity is never exceeded; a broken agent is restarted for ever. Widen intensity.within, or lower backoff.max.`,
-        agentId: plan.id,
-      })
-    const seat = runtime.seat(plan)
-    seat.agent = new Agent(seat, this)
-    runtime.begin(seat, 1)
-    return seat.agent
+    return spawnAgent(this.#runtime, this, spec)
+  }
+
+  /**
+   * Opens a group: a supervisor of its own under this one, with a strategy and an intensity that its members share. One
+   * that is open is returned as it is; one that is over is opened anew, without options as it was before.
+   *
+   * @throws ReeveError `invalid_spec`, `supervisor_stopping`
+   */
+  group(name: string, options?: GroupOptions): Group {
+    return openGroup(this.#runtime, this, undefined, name, options)
   }
 
   /** `undefined` for the unknown. A name resolves to the agent that has not ended, else to the newest that has. */
@@ -240,7 +226,7 @@ export class Supervisor implements Reeve {
   /** See {@link Agent.restart}. */
   async restart(idOrName: string, options: StopOptions = {}): Promise<AgentRecord> {
     const seat = this.#found(idOrName)
-    this.#refuseWhenStopping('restart')
+    refuseWhenStopping(this, 'restart')
     return restartAgent(this.#runtime, seat, options)
   }
 
@@ -316,13 +302,18 @@ export class Supervisor implements Reeve {
   }
 
   /** @internal */
+  get isStopping(): boolean {
+    return this.#stopping !== undefined
+  }
+
+  /** @internal */
   recordOf(seat: Seat): AgentRecord {
     return this.#runtime.recordOf(seat)
   }
 
   /** @internal */
   actorOf(agentId: string): ActorRefFrom<typeof agentMachine> | undefined {
-    return this.#runtime.root.getSnapshot().context.children.byId.get(agentId)?.ref ?? undefined
+    return childOf(this.#runtime.root.getSnapshot().context.children, agentId)?.ref ?? undefined
   }
 
   #found(idOrName: string): Seat {
@@ -331,27 +322,11 @@ export class Supervisor implements Reeve {
     return seat
   }
 
-  #refuseWhenStopping(what: string): void {
-    if (this.#stopping)
-      throw new ReeveError(
-        'supervisor_stopping',
-        `the supervisor is stopping, or has stopped: it cannot ${what}`,
-      )
-  }
-
   #shutDown(options: StopSupervisorOptions): Promise<StopSupervisorResult> {
     parseStrictly(stopSupervisorSchema, options, 'stop')
     this.#stopping ??= shutDown(this.#runtime, options)
     return this.#stopping
   }
-}
-
-/** Who is to be found again needs a place where it is looked for. */
-function refuseAdoption(homeGiven: boolean, registry: Registry | undefined, field: string): void {
-  if (homeGiven && registry?.durable) return
-  const missing = homeGiven ? 'a registry that outlives this process' : 'a home that is given and stays'
-  const message = `${field}: "adopt" needs ${missing}. Call createSupervisor({ home, registry: sqliteRegistry(path) }), or write "end".`
-  throw new ReeveError('invalid_spec', message, { field })
 }
 
 const isSelection = (which: Selection | StopSupervisorOptions): which is Selection =>

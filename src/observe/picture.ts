@@ -50,7 +50,7 @@ export interface View {
   /** By top-level state. */
   readonly tones: Readonly<Record<string, Tone>>
   readonly gloss?: Readonly<Record<string, string>>
-  /** Guards of edges that are left out, with the reason. */
+  /** Guards, or events, of edges that are left out, with the reason. */
   readonly leaveOut?: Readonly<Record<string, string>>
   /** States whose edges are drawn and add no words: what happens there is for a closer look. */
   readonly unsaid?: readonly string[]
@@ -84,7 +84,7 @@ export function pictureOf(graph: Graph, view: View): Picture {
 /** Every way from one visible state to the next, and from the beginning. */
 function waysOf(graph: Graph, view: View, hidden: Map<string, string>): Way[] {
   const hide = (edge: GraphEdge): string | undefined =>
-    edge.to === null ? 'changes no state' : edge.guard === null ? undefined : view.leaveOut?.[edge.guard]
+    edge.to === null ? 'changes no state' : (view.leaveOut?.[edge.guard ?? ''] ?? view.leaveOut?.[edge.name])
   const onward = (to: string, word: string, edges: readonly string[]): Omit<Way, 'from'>[] => {
     const at = initialLeaf(graph, to)
     if (!at.transient) return [{ to: at.id, word, edges }]

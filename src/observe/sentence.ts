@@ -107,6 +107,7 @@ function transitionText(entry: Entry): (string | undefined)[] {
     case 'terminating':
       return [reasonText(entry)]
     case 'restarting':
+      if (entry.event === 'regroup') return ['with its group']
       if (evidence.delayMs === undefined) return ['asked to']
       return [
         `try ${evidence.attempt}${evidence.attempts === undefined ? '' : ` of ${evidence.attempts}`} in ${span(evidence.delayMs)}`,

@@ -171,6 +171,7 @@ export interface RecordFilter {
   readonly id?: string
   readonly name?: string
   readonly state?: AgentState | readonly AgentState[]
+  /** The path of a group: its agents, and those of groups within it. */
   readonly group?: string
   readonly lane?: string
   readonly task?: string
@@ -178,10 +179,15 @@ export interface RecordFilter {
   readonly labels?: Readonly<Record<string, string>>
 }
 
-const TEXT_FILTERS = ['id', 'name', 'group', 'lane', 'task', 'spawner'] as const
+const TEXT_FILTERS = ['id', 'name', 'lane', 'task', 'spawner'] as const
+
+/** Whether an agent of this group belongs to the group of that path, or to one within it. */
+export const isWithin = (group: string | null | undefined, path: string): boolean =>
+  group === path || group?.startsWith(`${path}/`) === true
 
 export function matches(record: AgentRecord, filter: RecordFilter): boolean {
   if (TEXT_FILTERS.some((key) => filter[key] !== undefined && filter[key] !== record[key])) return false
+  if (filter.group !== undefined && !isWithin(record.group, filter.group)) return false
   const states = filter.state === undefined ? undefined : [filter.state].flat()
   if (states && !states.includes(record.state)) return false
   return Object.entries(filter.labels ?? {}).every(([key, value]) => record.labels[key] === value)

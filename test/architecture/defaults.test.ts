@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
 import { daemonSections } from '../../src/daemon/reference.ts'
+import { GROUP_DEFAULTS, groupOptionsSchema } from '../../src/group-options.ts'
 import { fill, literal } from '../../src/observe/reference.ts'
 import { supervisorOptionsSchema } from '../../src/options.ts'
 import { readmeSections } from '../../src/reference.ts'
@@ -17,12 +18,14 @@ const holders = (value: unknown, at = 'DEFAULTS'): [string, unknown][] =>
     : [[at, value], ...Object.entries(value).flatMap(([key, inner]) => holders(inner, `${at}.${key}`))]
 
 t.test('the defaults are frozen, all the way down', async (t) => {
-  for (const [at, value] of holders(DEFAULTS)) t.ok(Object.isFrozen(value), at)
+  for (const [at, value] of [...holders(DEFAULTS), ...holders(GROUP_DEFAULTS, 'GROUP_DEFAULTS')])
+    t.ok(Object.isFrozen(value), at)
 })
 
 t.test('the defaults are what a caller could have written', async (t) => {
   const { readyTimeout, readyProbe, ...spec } = DEFAULTS
   t.ok(defaultsSchema.safeParse(spec).success)
+  t.ok(groupOptionsSchema.safeParse(GROUP_DEFAULTS).success)
   t.ok(agentSpecSchema.safeParse({ command: ['x'], ready: { report: true, timeout: readyTimeout } }).success)
   t.ok(agentSpecSchema.safeParse({ command: ['x'], ready: { port: { port: 80, ...readyProbe } } }).success)
 })

@@ -7,6 +7,7 @@ import {
   createSupervisor,
   type Entry,
   type ErrorCode,
+  type Group,
   ReeveError,
   type Registry,
   type RegistrySink,
@@ -63,6 +64,26 @@ async function uses(reeve: Supervisor, agent: Agent, entry: Entry, record: Agent
   record.state = 'killed'
   // @ts-expect-error an entry is what happened
   entry.seq = 1
+  const crew: Group = reeve.group('crew', {
+    strategy: 'rest_for_one',
+    intensity: { restarts: 3 },
+    restart: 'transient',
+  })
+  const inner: Group = crew.group('inner', {
+    autoShutdown: 'any_significant',
+    intensity: false,
+    significant: true,
+  })
+  const member: Agent = inner.spawn({ command: ['x'], restart: 'temporary', significant: true })
+  crew.list({ state: 'running' }) satisfies AgentRecord[]
+  const over: Promise<{ state: 'failed' | 'stopped'; cause: string }> = crew.ended
+  const stopped: Promise<{ ended: number; timedOut: boolean }> = crew.stop({ timeout: '5s', by: 'me' })
+  // @ts-expect-error no such strategy
+  reeve.group('crew', { strategy: 'none_for_one' })
+  // @ts-expect-error a group lists its own
+  crew.list({ group: 'other' })
+  // @ts-expect-error a group comes from group()
+  new Group()
   // @ts-expect-error an agent comes from spawn()
   const made = new Agent()
   const registry: Registry = {
@@ -75,7 +96,7 @@ async function uses(reeve: Supervisor, agent: Agent, entry: Entry, record: Agent
   const sink: RegistrySink = { append: async (batch: readonly Entry[]) => void batch.length }
   await using own = await createSupervisor({ registry, sinks: [sink] })
   for await (const each of own.entries({ since: 1 })) each satisfies Entry
-  return [one, all, end, off, made]
+  return [one, all, end, off, made, member, over, stopped]
 }
 
 t.equal(taken.length, 8)

@@ -1,11 +1,13 @@
 /** A simulated outside for the machines: processes that start late, fail, exit and hang, by a seed, on a stepping clock. */
 import { createActor } from 'xstate'
 import { agentMachine } from '../../machines/agent.ts'
-import { type ChildSpec, childrenLogic } from '../../machines/children.ts'
+import { childrenLogic } from '../../machines/children.ts'
 import type { LifePolicy } from '../../machines/context.ts'
 import { effectActions, type LifeEffects } from '../../machines/effects.ts'
 import { askedBy, asks } from '../../machines/escalation.ts'
 import { type EntryDraft, type LifeAddress, lifeKey } from '../../machines/events.ts'
+import type { GroupTold } from '../../machines/keeping.ts'
+import type { ChildSpec } from '../../machines/members.ts'
 import { type SupervisorEmitted, type SupervisorEvent, supervisorMachine } from '../../machines/supervisor.ts'
 import { SteppingClock } from '../../src/clock.ts'
 import { useIndexedScheduler } from '../../src/scheduler.ts'
@@ -58,7 +60,9 @@ type EffectName = keyof ReturnType<typeof effectActions>
 export interface WorldOptions {
   readonly seed?: number
   /** Whether all of them ignore what they are asked; by dice when absent. */
-  readonly stubborn?: boolean
+  readonly stubborn?: boolean | undefined
+  /** Every process starts; else one in ten does not. */
+  readonly launchable?: boolean
   /** Throws in the place of this effect, where it returns true. */
   readonly sabotage?: (effect: EffectName, life: LifeAddress) => boolean
 }
@@ -71,14 +75,21 @@ export class World {
   readonly faults: unknown[] = []
   readonly abandoned: LifeAddress[] = []
   readonly signals: string[] = []
+  readonly groups: GroupTold[] = []
+  /** Agents whose next launches fail, with which errno: one launch for each. */
+  readonly unlaunchable = new Map<string, string[]>()
+  /** Agents that go at SIGKILL alone. */
+  readonly unwilling = new Set<string>()
   /** Violations of what must always hold. */
   readonly broken: string[] = []
   readonly root
   readonly #stubborn: boolean | undefined
+  readonly #launchable: boolean
 
-  constructor({ seed = 1, stubborn, sabotage = () => false }: WorldOptions = {}) {
+  constructor({ seed = 1, stubborn, launchable = false, sabotage = () => false }: WorldOptions = {}) {
     this.random = dice(seed)
     this.#stubborn = stubborn
+    this.#launchable = launchable
     const plain = effectActions(this.#effects(), (cause) => this.faults.push(cause))
     // A fault in the logic itself, which `effectActions` would contain: thrown beside the effect.
     const actions = Object.fromEntries(
@@ -105,9 +116,11 @@ export class World {
     }
     this.root = createActor(machine, { clock: this.clock, input: { ports } })
     useIndexedScheduler(this.root, this.clock)
-    const tell = (told: SupervisorEmitted) => this.told.push({ ...told, atMs: this.clock.now() })
+    const tell = (told: Extract<SupervisorEmitted, { entry: unknown }>) =>
+      this.told.push({ ...told, atMs: this.clock.now() })
     this.root.on('transition', tell)
     this.root.on('note', tell)
+    this.root.on('group', ({ told }) => this.groups.push(told))
     this.root.start()
   }
 
@@ -161,14 +174,17 @@ export class World {
           forked: false,
           withdrawn: false,
           alive: false,
-          stubborn: this.#stubborn ?? this.random() < 0.3,
+          stubborn: this.unwilling.has(agentId) || (this.#stubborn ?? this.random() < 0.3),
         }
         this.lives.set(lifeKey(address), life)
         this.#later(50, () => {
           if (life.withdrawn) return
           life.forked = true
-          if (this.random() < 0.1) {
-            const error = { code: 'spawn_failed', message: 'no room', errno: 'EAGAIN' }
+          const errno =
+            this.unlaunchable.get(agentId)?.shift() ??
+            (!this.#launchable && this.random() < 0.1 ? 'EAGAIN' : undefined)
+          if (errno !== undefined) {
+            const error = { code: 'spawn_failed', message: 'no room', errno }
             this.send({ type: 'SPAWN_FAILED', ...address, error })
             return
           }

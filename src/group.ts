@@ -1,0 +1,88 @@
+/** The handle of one group, over all its openings. */
+import type { AnyActorRef } from 'xstate'
+import type { Agent } from './agent.ts'
+import { type GroupOptions, groupNameSchema, type StopGroupOptions } from './group-options.ts'
+import type { GroupEnd, GroupState } from './groups.ts'
+import type { AgentRecord, RecordFilter } from './registry/record.ts'
+import type { Runtime } from './runtime.ts'
+import type { StopSupervisorResult } from './shutdown.ts'
+import { refuseWhenStopping, spawnAgent } from './spawning.ts'
+import type { AgentSpec } from './spec.ts'
+import { stopGroup } from './stop-group.ts'
+import { parseStrictly } from './strict.ts'
+import type { Supervisor } from './supervisor.ts'
+
+/** @throws ReeveError `invalid_spec`, `group_over`, `supervisor_stopping` */
+export function openGroup(
+  runtime: Runtime,
+  supervisor: Supervisor,
+  around: string | undefined,
+  name: string,
+  options: GroupOptions | undefined,
+): Group {
+  parseStrictly(groupNameSchema, name, 'name')
+  refuseWhenStopping(supervisor, 'open a group')
+  const path = around === undefined ? name : `${around}/${name}`
+  return runtime.groups.open(path, options, () => new Group(path, runtime, supervisor))
+}
+
+export class Group {
+  /** Its name, after those of the groups around it: `crew/inner`. Records and entries of its agents bear it as `group`. */
+  readonly path: string
+  readonly #runtime: Runtime
+  readonly #supervisor: Supervisor
+
+  /** @internal Groups come from `supervisor.group()`. */
+  constructor(path: string, runtime: Runtime, supervisor: Supervisor) {
+    this.path = path
+    this.#runtime = runtime
+    this.#supervisor = supervisor
+  }
+
+  get name(): string {
+    return this.path.slice(this.path.lastIndexOf('/') + 1)
+  }
+
+  get state(): GroupState {
+    return this.#runtime.groups.state(this.path)
+  }
+
+  /** The XState actor of the group; `undefined` when it is over. */
+  get actor(): AnyActorRef | undefined {
+    return this.#runtime.groups.actor(this.path)
+  }
+
+  /** Resolves when it is over: no member lives, and none comes back. Opened anew, it has another such promise. */
+  get ended(): Promise<GroupEnd> {
+    return this.#runtime.groups.ended(this.path)
+  }
+
+  /**
+   * As `supervisor.spawn`, for a member of this group. By default it is `permanent`, and the group's intensity counts
+   * alone. While the group regroups, a new member begins with the others.
+   *
+   * @throws ReeveError `group_over`, `invalid_spec`, `name_taken`, `supervisor_stopping`
+   */
+  spawn(spec: AgentSpec): Agent {
+    return spawnAgent(this.#runtime, this.#supervisor, spec, this.path)
+  }
+
+  /** A group within this one, under its strategy and intensity; by default it is `permanent`. See `supervisor.group`. */
+  group(name: string, options?: GroupOptions): Group {
+    return openGroup(this.#runtime, this.#supervisor, this.path, name, options)
+  }
+
+  /** The records of its agents that have not ended, and of those in groups within it. */
+  list(filter: Omit<RecordFilter, 'group'> = {}): AgentRecord[] {
+    return this.#supervisor.list({ ...filter, group: this.path })
+  }
+
+  /**
+   * Ends all its members, the last spawned first, each after the one behind it is gone (side by side in a
+   * `one_for_one` group), and then the group. Nobody starts it again: that is what `group(name)` does. Resolves at the
+   * latest after `timeout`; what still lives by then is named, and goes on being ended.
+   */
+  stop(options: StopGroupOptions = {}): Promise<StopSupervisorResult> {
+    return stopGroup(this.#runtime, this.path, options)
+  }
+}

@@ -1,0 +1,149 @@
+/** The groups of one supervisor, by path: which are open, what they were opened with, and what became of them. */
+import type { GroupTold } from '../machines/keeping.ts'
+import { type GroupSpec, placeOf } from '../machines/members.ts'
+import { Deferred } from './deferred.ts'
+import { ReeveError } from './errors.ts'
+import type { Group } from './group.ts'
+import { type GroupOptions, groupSpecOf } from './group-options.ts'
+import type { Runtime } from './runtime.ts'
+
+/** How a group stands. In the last two it is over: no member lives, and none comes back. */
+export type GroupState =
+  | 'running'
+  | 'regrouping' // members that go together are ended and started
+  | 'giving_up' // all are being ended, since they failed too often
+  | 'resting' // all are ended; the group around it decides
+  | 'stopping' // all are being ended, since that was asked for
+  | 'failed' // it gave up
+  | 'stopped' // it was stopped, or has shut itself down
+
+/** What became of a group that is over. */
+export interface GroupEnd {
+  readonly state: 'failed' | 'stopped'
+  readonly cause: string
+}
+
+/** What a supervisor holds of one group, over all its openings. */
+export interface Standing {
+  spec: GroupSpec
+  /** As soon as someone has asked for it. */
+  handle?: Group
+  /** `null` while it is open. */
+  over: GroupEnd | null
+  ended: Deferred<GroupEnd>
+}
+
+const PATH_END = /\/[^/]*$/
+/** The path of the group around it. */
+export const parentOf = (path: string): string | undefined =>
+  path.includes('/') ? path.replace(PATH_END, '') : undefined
+
+export class Groups {
+  readonly #runtime: Runtime
+  readonly #byPath = new Map<string, Standing>()
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime
+  }
+
+  /**
+   * Opens a group; one that is open is returned as it is. One that is over is opened anew, without options as it was
+   * before.
+   *
+   * @throws ReeveError `invalid_spec`, `group_over`
+   */
+  open(path: string, options: GroupOptions | undefined, handle: () => Group): Group {
+    const known = this.#byPath.get(path)
+    const parent = parentOf(path)
+    if (parent !== undefined) this.refuseOver(parent)
+    const around = parent === undefined ? undefined : this.#byPath.get(parent)?.spec
+    const order = known?.spec.order ?? this.#runtime.nextOrder()
+    const spec = options || !known ? groupSpecOf(path, order, options ?? {}, around) : known.spec
+    if (!known?.over && known) {
+      if (options && JSON.stringify(spec) !== JSON.stringify(known.spec))
+        this.#runtime.listeners.warn({
+          code: 'invalid_spec',
+          message: `group ${path} is open; the differing options were not used`,
+        })
+      return handleOf(known, handle)
+    }
+    return handleOf(this.#stand(spec), handle)
+  }
+
+  /** Opens it as it was under a supervisor before; one that is known is left as it is. */
+  restore(spec: GroupSpec): void {
+    if (this.#byPath.has(spec.path)) return
+    this.#runtime.placed(spec.order ?? 0)
+    this.#stand(spec)
+  }
+
+  #stand(spec: GroupSpec): Standing {
+    const parent = parentOf(spec.path)
+    const standing: Standing = this.#byPath.get(spec.path) ?? { spec, over: null, ended: new Deferred() }
+    if (standing.over) standing.ended = new Deferred()
+    standing.spec = spec
+    standing.over = null
+    this.#byPath.set(spec.path, standing)
+    this.#runtime.send({ type: 'OPEN', group: spec, ...(parent !== undefined && { parent }) })
+    return standing
+  }
+
+  ended(path: string): Promise<GroupEnd> {
+    return (this.#byPath.get(path) as Standing).ended.promise
+  }
+
+  get(path: string): Standing | undefined {
+    return this.#byPath.get(path)
+  }
+
+  /** A group and those around it, the outermost first: all that a successor needs to open it again. */
+  around(path: string): GroupSpec[] {
+    const parent = parentOf(path)
+    const own = this.#byPath.get(path)?.spec
+    return [...(parent === undefined ? [] : this.around(parent)), ...(own ? [own] : [])]
+  }
+
+  state(path: string): GroupState {
+    const over = this.#byPath.get(path)?.over
+    if (over) return over.state
+    const value: unknown = this.actor(path)?.getSnapshot().value
+    // Asked for within the root's own turn: it is about to be opened.
+    if (value === undefined) return 'running'
+    return (typeof value === 'string' ? value : Object.keys(value as object)[0]) as GroupState
+  }
+
+  actor(path: string) {
+    return this.#runtime.root.getSnapshot().context.children.shared.places.get(placeOf(path))?.group
+  }
+
+  /** @throws ReeveError `group_over` */
+  refuseOver(path: string): void {
+    const over = this.#byPath.get(path)?.over
+    const place = this.#runtime.root.getSnapshot().context.children.shared.places.get(placeOf(path))
+    if (!over && place?.children.closing !== 'for_good') return
+    const { state, cause } = over ?? { state: this.state(path), cause: '' }
+    const why = cause === '' ? '' : ` (${cause})`
+    throw new ReeveError(
+      'group_over',
+      `group ${path} is ${state}${why}: it takes no agents. Open it anew with group(${JSON.stringify(path.slice(path.lastIndexOf('/') + 1))})${over ? '' : ', once it is over'}.`,
+    )
+  }
+
+  /** From the machines. */
+  told({ path, state, cause }: GroupTold): void {
+    const standing = this.#byPath.get(path)
+    if (!standing) return
+    if (state === 'giving_up') {
+      const message = `group ${path} gives up: ${cause}. All its members are ended.`
+      this.#runtime.listeners.warn({ code: 'group_gave_up', message })
+      return
+    }
+    standing.over = { state, cause }
+    standing.ended.resolve(standing.over)
+  }
+}
+
+function handleOf(standing: Standing, handle: () => Group): Group {
+  standing.handle ??= handle()
+  return standing.handle
+}

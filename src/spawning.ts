@@ -1,0 +1,84 @@
+/** Asking for an agent, in a group or under the root. */
+import { intensityUnreachable } from '../machines/restart.ts'
+import { Agent } from './agent.ts'
+import { ReeveError } from './errors.ts'
+import { refuseInsignificant } from './group-options.ts'
+import { type AgentPlan, planOf } from './plan.ts'
+import type { Registry } from './registry/registry.ts'
+import type { Runtime } from './runtime.ts'
+import type { AgentSpec } from './spec.ts'
+import type { Supervisor } from './supervisor.ts'
+
+/** @throws ReeveError `invalid_spec`, `name_taken`, `group_over`, `supervisor_stopping` */
+export function spawnAgent(runtime: Runtime, supervisor: Supervisor, spec: AgentSpec, group?: string): Agent {
+  const base = group === undefined ? runtime.bases.root : runtime.bases.group
+  const order = runtime.nextOrder()
+  const plan = planOf(spec, base, process.cwd(), group === undefined ? { order } : { order, group })
+  const known = spec.id === undefined ? undefined : runtime.roster.get(spec.id)
+  if (known) {
+    if (known.plan.given !== plan.given)
+      runtime.listeners.warn({
+        code: 'invalid_spec',
+        message: `an agent with id ${plan.id} exists (${known.plan.name}, ${known.record.state}); the differing spec was not used`,
+        agentId: plan.id,
+      })
+    return known.agent
+  }
+  refuseWhenStopping(supervisor, 'spawn')
+  if (group !== undefined) runtime.groups.refuseOver(group)
+  if (plan.significant)
+    refuseInsignificant(
+      'significant',
+      group === undefined ? undefined : runtime.groups.get(group)?.spec,
+      plan.restart.type,
+    )
+  if (plan.onSupervisorDeath === 'adopt')
+    refuseAdoption(!runtime.home.ephemeral, runtime.registry, 'onSupervisorDeath')
+  runtime.roster.refuseTaken(plan)
+  warnOfIntensity(runtime, plan, spec)
+  const seat = runtime.seat(plan)
+  seat.agent = new Agent(seat, supervisor)
+  runtime.begin(seat, 1)
+  return seat.agent
+}
+
+/** @throws ReeveError `supervisor_stopping` */
+export function refuseWhenStopping({ isStopping }: Supervisor, what: string): void {
+  if (isStopping)
+    throw new ReeveError(
+      'supervisor_stopping',
+      `the supervisor is stopping, or has stopped: it cannot ${what}`,
+    )
+}
+
+/**
+ * Who is to be found again needs a place where it is looked for.
+ *
+ * @throws ReeveError `invalid_spec`
+ */
+export function refuseAdoption(homeGiven: boolean, registry: Registry | undefined, field: string): void {
+  if (homeGiven && registry?.durable) return
+  const missing = homeGiven ? 'a registry that outlives this process' : 'a home that is given and stays'
+  const message = `${field}: "adopt" needs ${missing}. Call createSupervisor({ home, registry: sqliteRegistry(path) }), or write "end".`
+  throw new ReeveError('invalid_spec', message, { field })
+}
+
+/** An intensity that never acts as its author may think. */
+function warnOfIntensity(
+  runtime: Runtime,
+  { id: agentId, name, restart, group }: AgentPlan,
+  spec: AgentSpec,
+): void {
+  const { intensity } = (group === undefined ? undefined : runtime.groups.get(group)?.spec) ?? restart
+  const warn = (message: string) => runtime.listeners.warn({ code: 'invalid_spec', message, agentId })
+  if (group !== undefined && typeof spec.restart === 'object' && spec.restart.intensity !== undefined)
+    warn(
+      `${name}: restart.intensity counts for nothing in a group: that of group ${group} counts for all its members.`,
+    )
+  if (!intensityUnreachable({ ...restart, intensity })) return
+  const whose = group === undefined ? 'restart.intensity' : `the intensity of group ${group}`
+  const widen = group === undefined ? 'intensity.within' : "the group's intensity.within"
+  warn(
+    `${name}: the backoff spaces failures so far apart that ${whose} is never exceeded; a broken agent is restarted for ever. Widen ${widen}, or lower backoff.max.`,
+  )
+}

@@ -1,0 +1,30 @@
+/** The end of one group, within one time limit. */
+import type { Reason } from '../machines/events.ts'
+import { within } from './deferred.ts'
+import { type StopGroupOptions, stopGroupSchema } from './group-options.ts'
+import { isWithin } from './registry/record.ts'
+import type { Runtime } from './runtime.ts'
+import { killReserveMs, type StopSupervisorResult } from './shutdown.ts'
+import { durationMs, parseStrictly } from './strict.ts'
+
+export async function stopGroup(
+  runtime: Runtime,
+  path: string,
+  options: StopGroupOptions,
+): Promise<StopSupervisorResult> {
+  const { timeout = '30s', by = 'user', reason } = parseStrictly(stopGroupSchema, options, 'stop')
+  const timeoutMs = durationMs(timeout, 'timeout')
+  const standing = runtime.groups.get(path)
+  const seats = runtime.roster.live().filter(({ plan }) => isWithin(plan.group, path))
+  if (!standing || standing.over) return { ended: 0, escaped: [], timedOut: false }
+  const asked: Reason = { kind: 'user', by, ...(reason !== undefined && { message: reason }) }
+  const killAfterMs = timeoutMs - killReserveMs(timeoutMs)
+  runtime.send({ type: 'END_GROUP', path, reason: asked, killAfterMs })
+  const inTime = await within(standing.ended.promise, timeoutMs, runtime.clock)
+  const left = seats.filter((seat) => !seat.ended)
+  const escaped = seats.flatMap(({ record, ended }) => [
+    ...record.escaped,
+    ...(ended || record.pid === null ? [] : [record.pid]),
+  ])
+  return { ended: seats.length - left.length, escaped, timedOut: !inTime }
+}
