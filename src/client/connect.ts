@@ -54,7 +54,10 @@ export async function connect(options: ConnectOptions = {}): Promise<ReeveClient
 
 function inHome(home: string): Target {
   const marker = checkFolder(home) ? livingMarker(home) : undefined
-  if (marker) return { socketPath: marker.socket }
+  const { REEVE_SOCKET, REEVE_TOKEN } = process.env
+  // Within an agent: what it asks of its own daemon is asked by it.
+  const own = marker?.socket === REEVE_SOCKET && REEVE_TOKEN !== undefined && { token: REEVE_TOKEN }
+  if (marker) return { socketPath: marker.socket, ...own }
   throw new ReeveError('daemon_not_running', `no daemon runs in ${home}. Start one: reeve up -d`)
 }
 

@@ -10,7 +10,7 @@ export interface FollowOptions {
   readonly since: number | string | undefined
   /** Each ends it, quietly. */
   readonly signals: readonly AbortSignal[]
-  /** The stream stands: what happens from now on is told. */
+  /** The stream stands, and what happens from now on is told; or it does not, and nobody is to wait for it. */
   readonly begun?: () => void
 }
 
@@ -64,6 +64,7 @@ async function* followed(
       }
       if (signal.aborted || (await patience.wait(signal))) continue
     } catch (error) {
+      begun?.()
       if (signal.aborted) return
       const away = error instanceof ReeveError && PASSING.includes(error.code)
       if (!away || !(await patience.wait(signal))) throw error

@@ -94,6 +94,7 @@ export class Hearing {
         }
         if (!(await patience.wait(over.signal))) return
       } catch (error) {
+        begun()
         if (over.signal.aborted) return
         if (!(await patience.wait(over.signal))) throw error
       }

@@ -7,7 +7,7 @@ import { errorFromWire, isWireError } from '../wire.ts'
 
 /** Where the daemon is now. */
 export type Target =
-  | { readonly socketPath: string }
+  | { readonly socketPath: string; readonly token?: string }
   | { readonly host: string; readonly port: number; readonly token: string }
 
 export interface Asked {
@@ -92,7 +92,7 @@ export class Transport {
           headers: {
             ...headers,
             'reeve-version': VERSION,
-            ...('token' in target && { authorization: `Bearer ${target.token}` }),
+            ...(target.token !== undefined && { authorization: `Bearer ${target.token}` }),
             ...(text !== undefined && {
               'content-type': 'application/json',
               'content-length': Buffer.byteLength(text),

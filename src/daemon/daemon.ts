@@ -93,7 +93,11 @@ export async function runDaemon(
           },
         }
       },
-      agentEnv: (agentId) => ({ REEVE_SOCKET: socket, REEVE_TOKEN: agentToken(token, agentId) }),
+      agentEnv: (agentId) => ({
+        REEVE_HOME: home,
+        REEVE_SOCKET: socket,
+        REEVE_TOKEN: agentToken(token, agentId),
+      }),
     },
     // What ended long ago is taken out by us, with its log: see housekeeping.
     { home, registry: sqliteRegistry(path.join(home, 'agents.db'), { retention: false }) },

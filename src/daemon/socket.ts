@@ -11,6 +11,9 @@ import { ownFolder } from '../home.ts'
 /** What fits into `sun_path`, in bytes; Node cuts what is longer in silence. */
 const MAX_BYTES = 107
 
+/** Who connects while so many wait is refused by the kernel. */
+const BACKLOG = 4096
+
 /**
  * `daemon.sock` in the home. In a deep home nobody could connect to it, curl and agents least of all: then it lies in
  * `$XDG_RUNTIME_DIR/reeve`, else in `/tmp/reeve-<uid>`, under a name that is the home's.
@@ -40,7 +43,7 @@ export async function listenOn(server: Server, file: string): Promise<void> {
   // `listen` makes it with the mode that the umask leaves.
   const umask = process.umask(0o177)
   try {
-    server.listen(file)
+    server.listen({ path: file, backlog: BACKLOG })
     await once(server, 'listening')
   } catch (cause) {
     throw new ReeveError('daemon_failed', `cannot listen on ${file}: ${messageOf(cause)}`, { cause })

@@ -40,12 +40,14 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Started>
   parseStrictly(daemonOptionsSchema, options, 'daemon')
   const home = homeOf(options.home)
   ownFolder(home)
-  const untilMs = realClock.now() + LOCKED_LIMIT_MS
+  let untilMs = realClock.now() + LOCKED_LIMIT_MS
   let triedAtMs = Number.NEGATIVE_INFINITY
   for (;;) {
     const daemon = await findDaemon(home)
     if (daemon && !daemon.stopping) return { daemon, started: false }
     const nowMs = realClock.now()
+    // It ends within a time of its own.
+    if (daemon) untilMs = nowMs + LOCKED_LIMIT_MS
     const giveBack = !daemon && nowMs - triedAtMs >= TRY_EVERY_MS ? claimStart(home) : undefined
     if (giveBack) {
       triedAtMs = nowMs

@@ -1,9 +1,17 @@
 /** What a program sees that speaks with a daemon through `reeve/client`: the same as with a supervisor of its own. */
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
 import t from 'tap'
+import type { ProcessIdentity } from '../../machines/events.ts'
 import { connect } from '../../src/client/index.ts'
-import type { AgentRecord, Entry, ReeveError } from '../../src/index.ts'
+import { writeMarker } from '../../src/daemon/marker.ts'
+import type { AgentRecord, Entry, ReeveError, Warning } from '../../src/index.ts'
+import { identify } from '../../src/process/identity.ts'
+import { WIRE_VERSION } from '../../src/version.ts'
 import { freshHome, serving } from '../daemon/rig.ts'
-import { alive, FOREVER, fixture, nothingIsLeft, refusal, remember, soon, until } from '../support.ts'
+import { alive, DIST, FOREVER, fixture, nothingIsLeft, refusal, remember, soon, until } from '../support.ts'
 
 nothingIsLeft(t)
 
@@ -115,6 +123,69 @@ t.test('a line that makes ready may be an expression; restarting is one life aft
   t.not(record.pid, pid)
   t.notOk(alive(pid ?? 0))
   t.equal(agent.incarnation, 2)
+})
+
+t.test('an agent that asks for another is who asked', async (t) => {
+  const program = `const { connect } = await import(${JSON.stringify(`${DIST}/src/client/index.js`)})
+    const reeve = await connect()
+    const child = await reeve.spawn({ name: 'child', command: ${JSON.stringify(FOREVER)} })
+    await child.ready
+    await child.stop({ grace: '1s' })
+    reeve.close()`
+  const parent = await client.spawn({
+    name: 'parent',
+    command: [process.execPath, '--input-type=module', '-e', program],
+  })
+  const { state, logFile } = await soon(parent.ended, 'it has done what it wanted', 30_000)
+  t.equal(state, 'completed', readFileSync(logFile, 'utf8'))
+  const [child] = await client.records({ name: 'child' })
+  t.match(child, { spawner: 'parent', state: 'killed', reason: { kind: 'user', by: 'parent' } })
+})
+
+t.test('warnings are heard here too', async (t) => {
+  const warnings: Warning[] = []
+  const off = client.on('warning', (warning) => warnings.push(warning))
+  const spec = { id: 'same-id', name: 'same', command: FOREVER }
+  const first = await client.spawn(spec)
+  t.equal(await client.spawn({ ...spec, ttl: '1h' }), first)
+  await until(() => warnings.length === 1, { what: 'the warning comes' })
+  t.match(warnings, [
+    { code: 'invalid_spec', agentId: 'same-id', message: /the differing spec was not used/ },
+  ])
+  off()
+  await first.kill()
+})
+
+t.test('a daemon of another version is told apart, and one of other words is refused', async (t) => {
+  const elsewhere = freshHome(t)
+  mkdirSync(elsewhere, { recursive: true, mode: 0o700 })
+  const socket = join(elsewhere, 'daemon.sock')
+  let wireVersion = WIRE_VERSION
+  const other = createServer((request, response) => {
+    response.setHeader('reeve-version', '9.9.9')
+    const isStatus = request.url === '/v1/status'
+    response.statusCode = isStatus ? 200 : 404
+    const failure = { success: false, error: 'route_not_found', message: 'nothing is served here' }
+    response.end(JSON.stringify(isStatus ? { version: '9.9.9', wire_version: wireVersion } : failure))
+  })
+  other.listen(socket)
+  await once(other, 'listening')
+  t.teardown(() => rmSync(join(elsewhere, 'daemon.json')))
+  t.teardown(() => other.close())
+  writeMarker(elsewhere, {
+    ...(identify(process.pid) as ProcessIdentity),
+    socket,
+    version: '9.9.9',
+    url: null,
+  })
+  const told: string[] = []
+  const strange = await connect({ home: elsewhere, onVersion: (message) => told.push(message) })
+  t.match(told, [/the daemon is of version 9\.9\.9, this client of .*reeve down/])
+  await refusal(() => strange.list(), 'version_mismatch')
+  t.equal(told.length, 1)
+  strange.close()
+  wireVersion += 1
+  await refusal(() => connect({ home: elsewhere, onVersion: () => {} }), 'version_mismatch')
 })
 
 t.test('without a daemon it is said how to start one', async (t) => {

@@ -21,7 +21,7 @@ export function freshHome(t: Test, ...deeper: readonly string[]): string {
 /** Ends the daemon of a home, agents included. */
 export async function endDaemon(home: string): Promise<void> {
   const marker = livingMarker(home)
-  if (!marker) return
+  if (!marker || marker.pid === process.pid) return
   try {
     const client = await connect({ home })
     await client.shutdown({ timeout: '3s' })
