@@ -7,6 +7,7 @@ import type { supervisorMachine } from '../machines/supervisor.ts'
 import { Agent } from './agent.ts'
 import type { AgentHealth } from './agent-health.ts'
 import { checkUp } from './check-up.ts'
+import { Deferred } from './deferred.ts'
 import { endAgent, endSelected, restartAgent } from './ending.ts'
 import { follow, placeText } from './entries.ts'
 import { ReeveError } from './errors.ts'
@@ -324,7 +325,14 @@ export class Supervisor implements Reeve {
 
   #shutDown(options: StopSupervisorOptions): Promise<StopSupervisorResult> {
     parseStrictly(stopSupervisorSchema, options, 'stop')
-    this.#stopping ??= shutDown(this.#runtime, options)
+    if (this.#stopping) return this.#stopping
+    // Known before it begins: who hears of an end may ask for this one again, from within.
+    const stopped = new Deferred<StopSupervisorResult>()
+    this.#stopping = stopped.promise
+    shutDown(this.#runtime, options).then(
+      (result) => stopped.resolve(result),
+      (error) => stopped.reject(error),
+    )
     return this.#stopping
   }
 }

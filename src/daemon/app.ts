@@ -41,6 +41,9 @@ export interface AppOptions {
   readonly fault: (cause: unknown) => void
 }
 
+/** Who asked is gone before there was an answer. It is never sent. */
+const NOBODY_THERE = 499
+
 type Env = { Bindings: HttpBindings }
 
 /** An error as a response. What is no ReeveError is a fault of ours: told to the log, too. */
@@ -90,7 +93,14 @@ export function appOf({ served, door, token, fault }: AppOptions): Hono<Env> {
       signal: over.signal,
       cutOff: () => env.outgoing.destroy(),
     }
-    const value = await each.handle(call)
+    let value: unknown
+    try {
+      value = await each.handle(call)
+    } catch (error) {
+      // Nobody is there to be told.
+      if (error === over.signal.reason) return new Response(null, { status: NOBODY_THERE })
+      throw error
+    }
     if (value instanceof Response) {
       value.headers.set('reeve-version', VERSION)
       return value

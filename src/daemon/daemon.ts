@@ -100,7 +100,11 @@ export async function runDaemon(
       }),
     },
     // What ended long ago is taken out by us, with its log: see housekeeping.
-    { home, registry: sqliteRegistry(path.join(home, 'agents.db'), { retention: false }) },
+    {
+      home,
+      registry: sqliteRegistry(path.join(home, 'agents.db'), { retention: false }),
+      defaults: { onSupervisorDeath: 'adopt' },
+    },
   )
   reeve.on('warning', ({ code, message, agentId }) =>
     log(`${code}${agentId === undefined ? '' : ` (${agentId})`}: ${message}`),

@@ -19,7 +19,7 @@ import {
   until,
   untilDead,
 } from '../support.ts'
-import { ask, endDaemon, freshHome, serving } from './rig.ts'
+import { ask, endDaemon, freshHome, killDaemon, serving } from './rig.ts'
 
 nothingIsLeft(t)
 
@@ -94,8 +94,7 @@ t.test('the doctor says what is wrong and the way out, before, while and after a
   fs.chmodSync(daemon.socket, 0o666)
   t.match((await found()).socket, { verdict: 'wrong', way: /chmod 600/ })
   fs.chmodSync(path.join(home, 'token'), 0o644)
-  process.kill(daemon.pid, 'SIGKILL')
-  await untilDead([daemon.pid])
+  await killDaemon(daemon)
   const after = await found()
   t.match(after.daemon, { verdict: 'warning', way: /reeve up -d/ })
   t.match(after.lock, { verdict: 'ok', message: 'free' })
@@ -135,12 +134,13 @@ t.test('what keeps it from starting is said at once, and nothing is left', async
 })
 
 t.test(
-  'killed under requests: they fail, what it left misleads nobody, and the next one is there',
+  'killed under requests: they fail, what it left misleads nobody, and the next one has its agents',
   async (t) => {
     const { home, daemon, client } = await serving(t)
     const agent = await client.spawn({ name: 'coder', command: FOREVER })
     await agent.ready
     remember(agent.pid ?? 0)
+    const { ended } = agent
     const told: string[] = []
     const places: string[] = []
     const reading = (async () => {
@@ -154,8 +154,7 @@ t.test(
     const asked = ask({ socketPath: daemon.socket, path: `/v1/agents/${agent.id}/wait?for=ended` })
     const lost = t.rejects(asked, 'a request under way fails')
     const stopping = client.send('coder', 'x').catch(() => {})
-    process.kill(daemon.pid, 'SIGKILL')
-    await untilDead([daemon.pid])
+    await killDaemon(daemon)
     await lost
     await stopping
     t.equal(await findDaemon(home), undefined, 'the marker of one that is gone is no daemon')
@@ -167,6 +166,10 @@ t.test(
     remember(next.daemon.pid)
     t.equal(next.started, true)
     t.not(next.daemon.supervisorId, daemon.supervisorId)
+    const adopted = { state: 'running', pid: agent.pid, alive: true, incarnation: 1 }
+    t.match((await client.get('coder'))?.record, adopted)
+    t.match(await agent.stop(), { pid: agent.pid, killedGracefully: true })
+    t.equal((await soon(ended, 'what was waited for before comes after')).state, 'killed')
     const second = await client.spawn({ name: 'second', command: FOREVER })
     await second.ready
     remember(second.pid ?? 0)

@@ -83,12 +83,10 @@ t.test('kill -9 of an agent: gone from the listing and from the JSON file', asyn
   t.equal(statSync(file).mode & 0o777, 0o600)
   process.kill(Number(agent.pid), 'SIGKILL')
   await until(() => !listed(), { what: 'it is out of connected-agents.json' })
-  t.match((await get('/v1/agents')).json, [])
-  t.match((await get(`/v1/agents/${agent.id}`)).json, {
-    state: 'crashed',
-    alive: false,
-    exit: { code: null, signal: 'SIGKILL' },
-  })
+  t.match((await get('/v1/agents/victim')).json, { alive: false, pid: null })
+  const ended = (await get(`/v1/agents/${agent.id}/wait?for=ended`)).json
+  t.match(ended, { state: 'crashed', exit: { code: null, signal: 'SIGKILL' } })
+  t.strictSame((await get('/v1/agents')).json, [])
 })
 
 t.test('killing those that are silent, by the shape that is agreed', async (t) => {

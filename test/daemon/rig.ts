@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import { connect, type ReeveClient } from '../../src/client/index.ts'
 import { type DaemonOptions, type DaemonStatus, startDaemon } from '../../src/daemon/index.ts'
 import { livingMarker } from '../../src/daemon/marker.ts'
-import { remember, temporaryFolder, untilDead } from '../support.ts'
+import { remember, temporaryFolder, until, untilDead } from '../support.ts'
 
 // The test runner's loader is nothing to a daemon.
 delete process.env.NODE_OPTIONS
@@ -31,6 +31,12 @@ export async function endDaemon(home: string): Promise<void> {
   }
   await untilDead([marker.pid])
   rmSync(marker.socket, { force: true })
+}
+
+/** Kills a daemon, and waits until that process is no more: threads of it may outlive its first one for a moment. */
+export async function killDaemon({ pid, home }: Pick<DaemonStatus, 'pid' | 'home'>): Promise<void> {
+  process.kill(pid, 'SIGKILL')
+  await until(() => livingMarker(home) === undefined, { what: `daemon ${pid} is gone` })
 }
 
 export interface Served {

@@ -154,3 +154,16 @@ t.test('a launcher that cannot be started is said so, with the way out', async (
   await refusal(() => createSupervisor({ hoem: '/tmp' } as object), 'invalid_spec')
   await refusal(() => createSupervisor({ defaults: { comand: [] } as object }), 'invalid_spec')
 })
+
+t.test('whoever hears of the end of a supervisor may stop it again: it is one end', async (t) => {
+  const reeve = await crew(t)
+  let again: Promise<unknown> | undefined
+  reeve.actor.subscribe({
+    complete: () => {
+      again = reeve.stop()
+    },
+  })
+  const first = reeve.stop()
+  t.strictSame(await first, { ended: 0, escaped: [], timedOut: false })
+  t.equal(again, first)
+})
