@@ -72,7 +72,7 @@ const spawning = life.createStateConfig({
     SPAWNED: { target: 'pre_starting', actions: ['setProcess', ...tell('pre_starting', 'spawned')] },
     SPAWN_FAILED: {
       target: 'reaping.cleaning',
-      actions: ['setSpawnError', ...tell('reaping', 'spawn_failed')],
+      actions: ['setSpawnError', 'setEscaped', ...tell('reaping', 'spawn_failed')],
     },
     STOP: {
       target: 'terminating.awaiting_pid',
@@ -188,7 +188,10 @@ const terminating = life.createStateConfig({
           { guard: 'isForced', target: 'killing', actions: ['setProcess'] },
           { target: 'climbing', actions: ['setProcess', 'restartLadder'] },
         ],
-        SPAWN_FAILED: { target: '#life.reaping.cleaning', actions: [...tell('reaping', 'spawn_failed')] },
+        SPAWN_FAILED: {
+          target: '#life.reaping.cleaning',
+          actions: ['setEscaped', ...tell('reaping', 'spawn_failed')],
+        },
         STOP: { actions: ['asked', 'hasten'] },
         KILL: { actions: ['asked'] },
       },

@@ -264,7 +264,12 @@ export const isNote = (entry: Pick<Entry, 'from' | 'to'>): boolean => entry.from
 export type LifeAnswer = LifeAddress &
   (
     | { readonly type: 'SPAWNED'; readonly process: ProcessIdentity; readonly evidence?: Evidence }
-    | { readonly type: 'SPAWN_FAILED'; readonly error: ErrorInfo }
+    | {
+        readonly type: 'SPAWN_FAILED'
+        readonly error: ErrorInfo
+        /** What came of it nevertheless, and could not be ended. */
+        readonly escaped?: readonly number[]
+      }
     | { readonly type: 'READY'; readonly evidence: Evidence; readonly reportOffset?: number }
     | { readonly type: 'STALLED'; readonly evidence: Evidence }
     /** It was asked whether it is ready, and is not yet. */

@@ -163,7 +163,9 @@ export const life = setup({
               message: `no process within ${context.policy.spawnTimeoutMs} ms (spawnTimeout)`,
             },
     })),
-    setEscaped: assign(({ event }) => (event.type === 'SWEPT' ? { escaped: event.escaped } : {})),
+    setEscaped: assign(({ event }) =>
+      event.type === 'SWEPT' || event.type === 'SPAWN_FAILED' ? { escaped: event.escaped ?? [] } : {},
+    ),
     asked: assign(({ context, event }) => {
       const request = stopRequest(event)
       if (!request) return {}

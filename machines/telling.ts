@@ -77,7 +77,10 @@ export function tellingOf(
       return { process: event.process, ...(event.evidence && { evidence: event.evidence }) }
     case 'SPAWN_FAILED':
       // Withdrawn because its end was asked for: that is no failure of its own.
-      return context.reason ? {} : { error: event.error }
+      return {
+        ...(!context.reason && { error: event.error }),
+        ...(event.escaped && event.escaped.length > 0 && { escaped: event.escaped }),
+      }
     case 'READY':
       return { ...activity, evidence: event.evidence, ...upTo(event) }
     case 'STALLED':

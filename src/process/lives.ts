@@ -342,8 +342,11 @@ export class Lives {
   /** A launch whose outcome died with its launcher: whatever came of it is ended, and it has failed. */
   async #lost(life: Life): Promise<void> {
     life.mayHaveTree = true
-    await this.#reaper.sweep(life, { gentle: false, killWaitMs: life.terms.killWaitMs }).done
-    this.#neverCame(life, failed('The launcher died while it was being started; what came of it was ended.'))
+    const { escaped } = await this.#reaper.sweep(life, { gentle: false, killWaitMs: life.terms.killWaitMs })
+      .done
+    const what = escaped.length > 0 ? 'could not all be ended' : 'was ended'
+    const message = `The launcher died while it was being started; what came of it ${what}.`
+    this.#neverCame(life, failed(message), escaped)
   }
 
   async #launch(life: Life, order: LaunchOrder): Promise<void> {
@@ -370,11 +373,12 @@ export class Lives {
   }
 
   /** Answers a launch that came to nothing, once. */
-  #neverCame(life: Life, error: ErrorInfo): void {
+  #neverCame(life: Life, error: ErrorInfo, escaped: readonly number[] = []): void {
     if (life.phase !== 'launching') return
     life.ended(undefined)
     this.#book.failed(life.address, error)
-    this.#answer(life, { type: 'SPAWN_FAILED', ...life.address, error })
+    const left = escaped.length > 0 && { escaped }
+    this.#answer(life, { type: 'SPAWN_FAILED', ...life.address, error, ...left })
     this.#settle(life)
   }
 

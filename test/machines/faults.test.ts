@@ -69,6 +69,20 @@ t.test('an exit that arrives while the logic faults is not lost', async (t) => {
   })
 })
 
+t.test(
+  'a start that is said to have failed, and left what could not be ended: named, and no other follows',
+  async (t) => {
+    const world = new World({ seed: 14 })
+    world.send({ type: 'SPAWN', child: childSpec('coder') })
+    const error = { code: 'spawn_failed', message: 'the launcher died while it was being started' }
+    world.send({ type: 'SPAWN_FAILED', agentId: 'coder', incarnation: 1, error, escaped: [7] })
+    settle(world)
+    const [end] = world.told.filter(({ ended }) => ended)
+    t.match(end?.entry, { to: 'crashed', incarnation: 1, error, escaped: [7] })
+    t.same(world.statesOf('coder'), ['spawning', 'reaping', 'crashed'])
+  },
+)
+
 t.test('an effect that throws is told, and harms no life', async (t) => {
   const told: unknown[] = []
   const broken = () => {

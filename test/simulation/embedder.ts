@@ -3,47 +3,21 @@
  * One inhabitant of the world: another one may follow it.
  */
 import { type Entry, isEnd } from '../../machines/events.ts'
-import type { Agent } from '../../src/agent.ts'
 import { ReeveError } from '../../src/errors.ts'
 import { type Outside, realOutside } from '../../src/outside.ts'
-import { type AgentRecord, fold } from '../../src/registry/record.ts'
+import { fold } from '../../src/registry/record.ts'
 import type { StopSupervisorResult } from '../../src/shutdown.ts'
-import type { AgentSpec } from '../../src/spec.ts'
 import { type Supervisor, superviseIn } from '../../src/supervisor.ts'
+import { isBroken } from './here.ts'
 import { onEntry } from './invariants/entries.ts'
+import type { Asked, Known } from './known.ts'
 import type { SimProcess } from './machine/process.ts'
 import { type Party, runningParty } from './party.ts'
+import type { NamedSpec } from './specs.ts'
 import type { World } from './world.ts'
 
-/** What a caller is owed an answer for. */
-export interface Asked {
-  readonly what: string
-  readonly atMs: number
-  /** When it has to be answered, at the latest; moves on while the loop is blocked. */
-  dueMs: number
-  answer: string | undefined
-}
-
-/** What an embedder knows of one agent, by what it asked and what it was told. */
-export interface Known {
-  readonly agent: Agent
-  readonly spec: AgentSpec & { name: string; id: string }
-  readonly entries: Entry[]
-  record: AgentRecord | undefined
-  /** What its user wanted last, and from when on that holds. */
-  wish: 'run' | 'end'
-  wishedAtMs: number
-  /** When something of it was told last. */
-  toldAtMs: number
-  /** Since when it is running, without a stall in between. */
-  runningSinceMs: number
-  removed: boolean
-  ready: string | undefined
-  ended: string | undefined
-}
-
 const EXPECTED =
-  /^(agent_not_found|process_not_found|name_taken|agent_running|ended_before_ready|spawn_failed|ready_timeout|restart_intensity_exceeded|registry_unavailable|supervisor_stopping|kill_failed|entries_gone)$/
+  /^(agent_not_found|process_not_found|name_taken|agent_running|ended_before_ready|spawn_failed|ready_timeout|restart_intensity_exceeded|registry_unavailable|supervisor_stopping|kill_failed|entries_gone|launcher_failed)$/
 
 export class Embedder {
   readonly world: World
@@ -64,6 +38,10 @@ export class Embedder {
   answered = 0
 
   beginning = true
+  /** It could not begin. */
+  failed = false
+  /** Told before the one before it: listeners hear from now on, `entries()` has those of the beginning too. */
+  readonly #early = new Map<number, Entry>()
 
   constructor(world: World, process: SimProcess, party: Party) {
     this.world = world
@@ -79,12 +57,14 @@ export class Embedder {
       ...realOutside,
       lockHome: async () => world.lock.take(party),
       random: () => world.jitter.next(),
+      ...(isBroken('spill-not-replayed') && { replaySpills: async () => {} }),
     }
     party.deliver(() => {
       superviseIn(outside, { home, registry, sinks: [sink], clock: party.clock }).then(
         (supervisor) => this.#moveIn(supervisor),
         (error: unknown) => {
           this.beginning = false
+          this.failed = true
           world.trace(`no supervisor: ${this.#refusal('createSupervisor', error)}`)
         },
       )
@@ -95,8 +75,12 @@ export class Embedder {
     const { world } = this
     this.supervisor = supervisor
     this.beginning = false
-    supervisor.on('transition', (entry) => this.#hear(entry))
-    supervisor.on('note', (entry) => this.#hear(entry))
+    world.replayed()
+    world.sessions.push({ id: supervisor.id, told: this.told, stored: this.registry.durable })
+    this.#takeOver()
+    void this.#follow(supervisor)
+    supervisor.on('transition', (entry) => this.#tell(entry))
+    supervisor.on('note', (entry) => this.#tell(entry))
     supervisor.on('warning', ({ message }) => {
       world.trace(`warning: ${message}`)
       if (message.startsWith('a fault with')) world.violated('no fault in the logic', message)
@@ -105,6 +89,40 @@ export class Embedder {
     const mischief = (entry: Entry) => this.mischief?.(entry)
     supervisor.on('transition', mischief)
     supervisor.on('note', mischief)
+  }
+
+  /** What an embedder before it knew of agents that this supervisor has too; of the others nobody asks any more. */
+  #takeOver(): void {
+    const { world, supervisor } = this
+    for (const [id, known] of world.departed) {
+      const agent = supervisor.get(id)
+      if (!agent) continue
+      world.departed.delete(id)
+      const taken = { ...known, agent }
+      this.known.set(id, taken)
+      this.watchPromises(taken)
+    }
+  }
+
+  /** What was told while it began. */
+  async #follow(supervisor: Supervisor): Promise<void> {
+    for await (const entry of supervisor.entries({ since: 0 })) this.#tell(entry)
+  }
+
+  /** Each once, in order, by whichever way it comes first. */
+  #tell(entry: Entry): void {
+    // What a killed one says in the rest of its turn is said to nobody.
+    if (this.party.dead) return
+    if (entry.seq > this.told.length) this.#early.set(entry.seq, entry)
+    for (let seq = this.told.length + 1; this.#early.has(seq); seq += 1) {
+      const next = this.#early.get(seq) as Entry
+      this.#early.delete(seq)
+      this.#hear(next)
+    }
+  }
+
+  get vacant(): boolean {
+    return this.party.dead || this.failed
   }
 
   get nowMs(): number {
@@ -141,7 +159,7 @@ export class Embedder {
     else this.party.deliver(fn)
   }
 
-  spawn(spec: AgentSpec & { name: string; id: string }): void {
+  spawn(spec: NamedSpec): void {
     this.ask(`spawn ${spec.id} as ${spec.name} ${spec.command[1]}`, 0, () => {
       const before = this.told.length
       // One that was removed is spawned anew.
@@ -171,7 +189,8 @@ export class Embedder {
         ended: undefined,
       }
       for (const entry of known.entries) known.record = fold(known.record, entry)
-      this.known.set(spec.id, known)
+      const mine = this.party.dead ? world.departed : this.known
+      mine.set(spec.id, known)
       this.watchPromises(known)
     })
   }

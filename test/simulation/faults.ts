@@ -9,6 +9,7 @@ export const FAULTS = {
   'no-last-rung': 'SIGKILL is never sent',
   'orphan-left': 'nothing is swept',
   'no-marker-pass': 'what left the tree is not looked for',
+  'agents-outlive': 'a launcher whose supervisor died ends nothing',
   'hushed-escape': 'what could not be ended is not named',
   // P3 no strangers
   'no-identity-check': 'a pid that was used again is taken for the process that had it before',
@@ -20,6 +21,8 @@ export const FAULTS = {
   'lost-entry': 'an entry never reaches the journal',
   'reordered-entries': 'two entries reach the journal in the wrong order',
   'registry-lies': 'an append is confirmed and not done',
+  'spill-not-replayed': 'what a dead supervisor wrote ahead is left where it is',
+  'told-before-written': 'an entry is told before it is written ahead',
   'unread-backlog': 'a history leaves out what is not committed yet',
   // P6 bounded
   'hung-stop': 'stop() is never answered',

@@ -1,5 +1,6 @@
 /** The end of a run: the bad luck ends, everything is brought home, and nothing is left of it. */
 import { isEnd } from '../../machines/events.ts'
+import { inhabit } from './inhabit.ts'
 import { mayStay } from './invariants/processes.ts'
 import { checkStanding } from './invariants/standing.ts'
 import { lives } from './machine/process.ts'
@@ -8,8 +9,11 @@ import type { World } from './world.ts'
 const STOP_MS = 30_000
 
 export function settleAll(world: World): void {
-  const { embedder, dice, registry, sink } = world
+  const { dice, registry, sink } = world
+  inhabit(world, dice.fork('last'))
+  const { embedder } = world
   embedder.mischief = undefined
+  embedder.party.doom(Number.POSITIVE_INFINITY, () => {})
   // One in four supervisors is stopped in the middle of an outage.
   const well = dice.fork('finish').chance(0.75)
   if (well) {
@@ -33,7 +37,7 @@ export function settleAll(world: World): void {
     checkStanding(world)
   }
   if (well && embedder.stopped) arrived(world, embedder.told.length, 'P5 everything is committed by stop()')
-  world.advance(3_000)
+  world.advance(12_000)
 }
 
 function arrived(world: World, told: number, name: string): void {
@@ -62,7 +66,7 @@ export function checkFinally(world: World): void {
     [embedder.registry, embedder.sink].filter(({ afterClose }) => afterClose > 0).map(({ name }) => name),
   )
   const escaped = new Set(stopped?.escaped)
-  const named = new Set(embedder.told.flatMap((entry) => entry.escaped ?? []))
+  const named = new Set(world.sessions.flatMap(({ told }) => told.flatMap((entry) => entry.escaped ?? [])))
   const left: string[] = []
   for (const [key, processes] of kernel.byLife) {
     const detachOk = world.truth.lives.get(key)?.order.detachOk ?? false
@@ -70,6 +74,7 @@ export function checkFinally(world: World): void {
       if (
         lives(process) &&
         !mayStay(process, detachOk) &&
+        !world.truth.orphaned.has(key) &&
         !escaped.has(process.pid) &&
         !named.has(process.pid)
       )

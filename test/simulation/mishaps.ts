@@ -103,6 +103,39 @@ export const MISHAPS: Actions = {
       world.kernel.kill(serving.pid, 'SIGKILL', false)
     },
   },
+  'the launcher dies in the midst of it': {
+    weight: 0.7,
+    run: ({ world, dice }) => {
+      const { serving } = world.launchers
+      if (!serving) return
+      serving.party.doom(dice.between(1, 12), () => {
+        world.fault('launchers killed in a turn')
+        world.disturbed()
+        world.kernel.kill(serving.pid, 'SIGKILL', false)
+      })
+    },
+  },
+  'the supervisor dies': {
+    weight: 0.7,
+    run: ({ world }) => world.kernel.kill(world.supervisor.pid, 'SIGKILL', false),
+  },
+  'the supervisor dies in the midst of it': {
+    weight: 0.8,
+    run: ({ world: { supervisor, kernel }, dice }) => {
+      supervisor.doom(dice.between(1, 40), () => kernel.kill(supervisor.pid, 'SIGKILL', false))
+    },
+  },
+  'supervisor and launcher die': {
+    weight: 0.3,
+    run: ({ world, dice }) => {
+      const { serving } = world.launchers
+      const both = [world.embedder.process, ...(serving ? [serving.process] : [])]
+      for (const process of dice.chance(0.5) ? both : both.reverse()) {
+        world.kernel.exit(process, { code: null, signal: 'SIGKILL' })
+        world.advance(dice.pick([0, 0.5, 30]))
+      }
+    },
+  },
   'the launcher is stopped': {
     weight: 1,
     run: ({ world, dice }) => {

@@ -3,10 +3,13 @@ import { lifeKey } from '../../machines/events.ts'
 import type { CancelOptions, StopOptions } from '../../src/kill.ts'
 import type { Action, Actions, Step } from './actions.ts'
 import type { Dice } from './dice.ts'
-import type { Embedder, Known } from './embedder.ts'
+import type { Embedder } from './embedder.ts'
+import type { Known } from './known.ts'
 import { endBoundMs, specOf } from './specs.ts'
 
 export const NAMES = ['ada', 'bob', 'cyd', 'dee', 'eve', 'fay', 'gus', 'hal'] as const
+/** A report file is read this soon, whatever the watch says. */
+const UNREAD_MS = 1_200
 const QUERY_MS = 5_200
 
 const holder = ({ world: { embedder } }: Step, name: string): Known | undefined => {
@@ -210,5 +213,8 @@ function said({ world }: Step, name: string, report: string): void {
   if (!life) return
   world.truth.sign(life.key, 'said', world.nowMs)
   if (report === 'working') life.held = null
-  if (report === 'idle' && life.held?.name !== 'idle') life.held = { name: 'idle', sinceMs: world.nowMs }
+  // What stands unread in its file is older, and is heard later.
+  const isLastWord = world.nowMs - life.workedAtMs > UNREAD_MS
+  if (report === 'idle' && isLastWord && life.held?.name !== 'idle')
+    life.held = { name: 'idle', sinceMs: world.nowMs }
 }

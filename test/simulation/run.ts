@@ -5,6 +5,7 @@ import { inSimulatedLoop } from './event-loop.ts'
 import type { Fault } from './faults.ts'
 import { checkFinally, settleAll } from './finish.ts'
 import { here } from './here.ts'
+import { inhabit } from './inhabit.ts'
 import { checkStanding } from './invariants/standing.ts'
 import { INIT } from './machine/kernel.ts'
 import { SystemError } from './machine/system-error.ts'
@@ -68,11 +69,12 @@ function runNow({ seed, steps, broken, only }: RunOptions): RunResult {
     world.begin()
     for (; step < steps && world.violations.length === 0; step += 1) {
       const dice = world.dice.fork(`step ${step}`)
+      inhabit(world, dice.fork('successor'))
       const name = dice.weighed(WEIGHTS)
       actions.push(name)
       if (only === undefined || only.has(step)) {
         world.trace(`step ${step}: ${name}`)
-        ACTIONS[name]?.run({ world, dice, number: step })
+        if (!world.embedder.vacant) ACTIONS[name]?.run({ world, dice, number: step })
       }
       world.advance(dice.pick([0, 1, 5, 20, 100, 100, 400, 1_000]) * dice.next())
       checkStanding(world)
@@ -93,7 +95,7 @@ function runNow({ seed, steps, broken, only }: RunOptions): RunResult {
     lines: world.lines,
     actions,
     failedAt: step,
-    entries: world.embedder.told.length,
+    entries: world.sessions.reduce((sum, { told }) => sum + told.length, 0),
     simulatedMs: world.nowMs,
     checked: world.checked,
     faults: world.faults,

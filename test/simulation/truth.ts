@@ -3,6 +3,7 @@ import { lifeKey } from '../../machines/events.ts'
 import type { LaunchOrder } from '../../src/process/launcher.ts'
 import type { Request } from '../../src/process/protocol.ts'
 import type { SimProcess } from './machine/process.ts'
+import type { Party } from './party.ts'
 
 /** `said`: what it does, or from within the supervisor's process: that counts always. */
 export interface Sign {
@@ -17,30 +18,42 @@ export interface LifeTruth {
   readonly leader: SimProcess
   /** The launcher that forked it, by pid. */
   readonly launcherPid: number
+  /** The supervisor that asked for it. */
+  readonly supervisor: Party | undefined
   readonly forkedAtMs: number
   /** Signals that reached its leader, ours. */
   readonly received: Map<NodeJS.Signals, number>
-  /** Launchers that took it over since it was forked. */
+  /** How often someone else took over its end: a new launcher, or a launcher that is left alone. */
   handovers: number
   /** When it gave a sign of life, the newest last. */
   readonly signs: Sign[]
   /** What holds its deadline, as it said itself. */
   held: { readonly name: string; readonly sinceMs: number } | null
+  /** When it wrote last that it works. */
+  workedAtMs: number
 }
 
 const SIGNS_KEPT = 200
 
 export class Truth {
   readonly lives = new Map<string, LifeTruth>()
-  /** All ends are asked for: the supervisor said good-bye, or is gone. */
-  everyEndAsked = false
+  /** Lives that nobody keeps: their launcher and their supervisor died. */
+  readonly orphaned = new Set<string>()
+  /** Launches whose outcome died with their launcher: they failed, and all that came of them is ended. */
+  readonly lost = new Set<string>()
   /** Stretches in which the supervisor's loop did not run. */
   readonly blocked: { readonly fromMs: number; readonly toMs: number }[] = []
   /** The last moment at which the launcher was away, stopped or new. `Infinity`: it still is. */
   disturbedMs = 0
   wallStepped = false
 
-  begun(order: LaunchOrder, leader: SimProcess, launcherPid: number, nowMs: number): void {
+  begun(
+    order: LaunchOrder,
+    leader: SimProcess,
+    launcherPid: number,
+    supervisor: Party | undefined,
+    nowMs: number,
+  ): void {
     const key = lifeKey(order)
     this.lives.set(key, {
       key,
@@ -48,11 +61,13 @@ export class Truth {
       name: order.env.REEVE_AGENT_NAME ?? '',
       leader,
       launcherPid,
+      supervisor,
       forkedAtMs: nowMs,
       received: new Map(),
       handovers: 0,
       signs: [],
       held: null,
+      workedAtMs: Number.NEGATIVE_INFINITY,
     })
   }
 
@@ -70,8 +85,10 @@ export class Truth {
     const name = line.includes('"waiting"') || line === 'idle' || line === 'working' ? line : undefined
     if (name === undefined) return
     this.sign(key, 'said', nowMs)
-    if (name === 'working') life.held = null
-    else if (life.held?.name !== name) life.held = { name, sinceMs: nowMs }
+    if (name === 'working') {
+      life.held = null
+      life.workedAtMs = nowMs
+    } else if (life.held?.name !== name) life.held = { name, sinceMs: nowMs }
   }
 
   /** What the supervisor asks of its launcher. */
@@ -87,14 +104,27 @@ export class Truth {
       case 'keep': {
         const key = lifeKey(request.life.terms)
         const { kind } = request.life.state
+        if (kind === 'launching') this.lost.add(key)
         if (kind !== 'running' && kind !== 'ending') return this.#endAsked(key)
         const life = this.lives.get(key)
         if (life) life.handovers += 1
         return
       }
       case 'bye':
-        this.everyEndAsked = true
-        return
+        return this.#endAllAsked()
+    }
+  }
+
+  /** Nobody is left to ask: launchers end what they have, each by its ladder. */
+  supervisorDied(ordered: Iterable<string>): void {
+    for (const key of ordered) this.#endAsked(key)
+    this.#endAllAsked()
+  }
+
+  #endAllAsked(): void {
+    for (const life of this.lives.values()) {
+      this.#endAsked(life.key)
+      life.handovers += 1
     }
   }
 
@@ -115,7 +145,7 @@ export class Truth {
   }
 
   isEndAsked(key: string): boolean {
-    return this.everyEndAsked || this.#asked.has(key)
+    return this.#asked.has(key)
   }
 
   #endAsked(key: string): void {

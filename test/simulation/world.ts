@@ -3,7 +3,7 @@
  * its launcher as inhabitants that can be killed and begun anew. What happens in it is a function of its seed.
  */
 import { createHash } from 'node:crypto'
-import { lifeKey } from '../../machines/events.ts'
+import { type Entry, lifeKey } from '../../machines/events.ts'
 import type { LaunchOrder } from '../../src/process/launcher.ts'
 import type { Reply, Request } from '../../src/process/protocol.ts'
 import { Dice } from './dice.ts'
@@ -11,13 +11,14 @@ import { Embedder } from './embedder.ts'
 import type { Fault } from './faults.ts'
 import { enter, isBroken } from './here.ts'
 import { onFork, onSignal } from './invariants/processes.ts'
+import type { Known } from './known.ts'
 import { Disk } from './machine/disk.ts'
 import { INIT, Kernel } from './machine/kernel.ts'
-import { Launchers } from './machine/launchers.ts'
+import { Launchers, type SimLauncher } from './machine/launchers.ts'
 import { Lock } from './machine/lock.ts'
 import type { SimProcess } from './machine/process.ts'
 import { type Kind, live } from './machine/programs.ts'
-import { Party } from './party.ts'
+import { Party, runningParty } from './party.ts'
 import { Store } from './store.ts'
 import { Time } from './time.ts'
 import { Truth } from './truth.ts'
@@ -26,6 +27,13 @@ export interface Violation {
   readonly invariant: string
   readonly message: string
   readonly atMs: number
+}
+
+export interface Session {
+  readonly id: string
+  readonly told: readonly Entry[]
+  /** Its registry is durable. */
+  readonly stored: boolean
 }
 
 const HOME = '/home/reeve'
@@ -58,6 +66,11 @@ export class World {
   readonly checked = new Map<string, number>()
   readonly faults = new Map<string, number>()
   embedder!: Embedder
+  /** Every supervisor that ever began, and what was told of it. */
+  readonly sessions: Session[] = []
+  /** Agents of supervisors that are gone, which the present one does not know. */
+  readonly departed = new Map<string, Known>()
+  #begun = 0
   readonly #hash = createHash('sha256')
   readonly #parties = new Map<SimProcess, Party>()
 
@@ -82,6 +95,8 @@ export class World {
       died: (process) => {
         this.#parties.get(process)?.die()
         this.#parties.delete(process)
+        this.launchers.died(process)
+        if (process === this.embedder?.process) this.#supervisorDied(this.embedder)
       },
     })
     this.launchers = new Launchers(this)
@@ -97,20 +112,53 @@ export class World {
     return this.embedder.party
   }
 
-  /** A supervisor moves in. */
+  /** What is known of an agent, by whichever supervisor. */
+  knownOf(agentId: string): Known | undefined {
+    return this.embedder?.known.get(agentId) ?? this.departed.get(agentId)
+  }
+
+  /** A supervisor moves in; or dies while it does, or cannot. */
   begin(): void {
+    this.#begun += 1
     const process = this.kernel.fork(INIT, {
       comm: 'supervisor',
       environ: '',
       life: null,
       ownSession: true,
-      dice: this.dice.fork('supervisor'),
+      dice: this.dice.fork(`supervisor ${this.#begun}`),
     })
-    if (!process) throw new Error('no pid is left for a supervisor')
-    const embedder = new Embedder(this, process, this.party('supervisor', process))
+    if (!process) return
+    const embedder = new Embedder(this, process, this.party(`supervisor ${this.#begun}`, process))
     this.embedder = embedder
     embedder.begin(HOME)
-    for (let ms = 0; ms < BEGUN_WITHIN_MS && embedder.beginning; ms += 5) this.advance(5)
+    for (let ms = 0; ms < BEGUN_WITHIN_MS && embedder.beginning && !embedder.vacant; ms += 5) this.advance(5)
+    if (embedder.failed) this.kernel.exit(process, { code: 1, signal: null })
+    else if (embedder.beginning && !embedder.vacant)
+      this.violated('P6 a supervisor begins', `it has not, within ${BEGUN_WITHIN_MS} ms`)
+  }
+
+  /** A successor begins: what was told before it is in the registry by now. */
+  replayed(): void {
+    const name = 'P5 what was told before a death is replayed first'
+    for (const { id, told, stored } of this.sessions) {
+      if (!stored) continue
+      this.checking(name)
+      const { entries } = this.registry.of(id)
+      if (entries.length < told.length)
+        this.violated(name, `of ${id} the registry has ${entries.length} of ${told.length} entries`)
+    }
+  }
+
+  /** The supervisor's process has ended, by whatever means. */
+  #supervisorDied(embedder: Embedder): void {
+    if (embedder.stopped) return
+    this.trace(`the supervisor (pid ${embedder.process.pid}) is gone`)
+    this.disturbed()
+    this.fault('supervisors killed')
+    this.truth.supervisorDied(this.orders.keys())
+    this.launchers.supervisorDied()
+    for (const [id, known] of embedder.known) this.departed.set(id, known)
+    embedder.known.clear()
   }
 
   /** One of its processes runs our code. */
@@ -146,6 +194,8 @@ export class World {
   }
 
   violated(invariant: string, message: string): void {
+    // The rest of a killed one's turn.
+    if (runningParty()?.dead) return
     this.trace(`VIOLATED ${invariant}: ${message}`)
     this.violations.push({ invariant, message, atMs: this.nowMs })
   }
@@ -177,7 +227,7 @@ export class World {
     })
     if (!leader) return undefined
     onFork(this, order, leader)
-    this.truth.begun(order, leader, launcher.pid, this.nowMs)
+    this.truth.begun(order, leader, launcher.pid, this.launchers.supervisorOf(launcher), this.nowMs)
     live(kind, leader, {
       kernel: this.kernel,
       report: (process, line) => {
@@ -198,8 +248,10 @@ export class World {
   }
 
   /** Whether a request goes out. */
-  asked(request: Request): boolean {
+  asked(request: Request, launcher: SimLauncher): boolean {
     if (request.type === 'launch') this.orders.set(lifeKey(request.order), request.order)
+    if (request.type === 'launch') launcher.keeps.add(lifeKey(request.order))
+    if (request.type === 'keep') launcher.keeps.add(lifeKey(request.life.terms))
     this.truth.asked(request)
     return true
   }

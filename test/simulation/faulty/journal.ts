@@ -27,7 +27,8 @@ export class Journal extends RealJournal {
       this.#held = entry
       return
     }
-    super.append(entry)
+    if (isBroken('told-before-written')) setImmediate(() => super.append(entry))
+    else super.append(entry)
     if (this.#held) super.append(this.#held)
     this.#held = undefined
   }

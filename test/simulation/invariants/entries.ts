@@ -1,6 +1,6 @@
 /** What has to hold whenever an entry is told. */
 import { type Entry, isEnd, lifeKey } from '../../../machines/events.ts'
-import type { Known } from '../embedder.ts'
+import type { Known } from '../known.ts'
 import { lives } from '../machine/process.ts'
 import type { World } from '../world.ts'
 import { calmSinceMs } from './calm.ts'

@@ -2,6 +2,7 @@
 import { lifeKey } from '../../../machines/events.ts'
 import type { LaunchOrder } from '../../../src/process/launcher.ts'
 import { lives, type SimProcess } from '../machine/process.ts'
+import type { LifeTruth } from '../truth.ts'
 import type { World } from '../world.ts'
 
 const NO_STRANGERS = 'P3 no signal reaches a stranger'
@@ -23,7 +24,8 @@ export function onSignal(world: World, process: SimProcess, signal: NodeJS.Signa
   world.checking(NOT_UNASKED)
   if (!truth.isEndAsked(key) && lives(life.leader))
     world.violated(NOT_UNASKED, `${signal} reached ${pid} (${comm}) of ${key}`)
-  if (life.order.detachOk && process.detached && process.session !== life.leader.pid)
+  const mayLeave = life.order.detachOk && !truth.lost.has(key)
+  if (mayLeave && process.detached && process.session !== life.leader.pid)
     world.violated('detachOk is kept to', `${signal} reached ${pid} of ${key}, which may live on`)
   if (process !== life.leader || signal === 'SIGKILL' || signal === 'SIGCONT') return
   world.checking(ONE_SIGNAL)
@@ -32,7 +34,7 @@ export function onSignal(world: World, process: SimProcess, signal: NodeJS.Signa
   const own = life.order.rungs.filter((rung) => 'signal' in rung && rung.signal === signal).length
   const rungs = own + (signal === 'SIGINT' && truth.isCancelled(key) ? 1 : 0)
   // What the launcher before did not live to confirm is sent again by the next.
-  if (received > rungs + life.handovers + (truth.everyEndAsked ? 1 : 0))
+  if (received > rungs + life.handovers)
     world.violated(
       ONE_SIGNAL,
       `the leader of ${key} had ${signal} ${received} times; its ladder has it ${rungs} times`,
@@ -44,7 +46,7 @@ export function onFork(world: World, order: LaunchOrder, leader: SimProcess): vo
   const name = order.env.REEVE_AGENT_NAME
   world.checking(ONE_LIFE)
   for (const life of world.truth.lives.values()) {
-    if (life.name !== name) continue
+    if (life.name !== name || isAnothers(world, life)) continue
     if (life.leader !== leader && lives(life.leader) && !isNamed(world, life.key, life.leader.pid))
       world.violated(
         ONE_LIFE,
@@ -65,9 +67,12 @@ export function isNamed(world: World, key: string, pid: number): boolean {
   const at = key.lastIndexOf('.')
   const agentId = key.slice(0, at)
   const incarnation = Number(key.slice(at + 1))
-  return (world.embedder?.known.get(agentId)?.entries ?? []).some(
+  return (world.knownOf(agentId)?.entries ?? []).some(
     (entry) =>
       entry.incarnation === incarnation &&
       (entry.escaped?.includes(pid) || entry.evidence?.unverified === true),
   )
 }
+
+/** Of a supervisor that is gone; its launcher ends it. Nobody takes it over yet. */
+const isAnothers = (world: World, { supervisor }: LifeTruth): boolean => supervisor !== world.supervisor

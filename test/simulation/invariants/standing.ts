@@ -78,6 +78,7 @@ export const STANDING: Readonly<Record<string, Check>> = {
 }
 
 export function checkStanding(world: World): void {
+  if (world.embedder.vacant) return
   for (const [name, check] of Object.entries(STANDING)) {
     world.checking(name)
     for (const message of check(world)) world.violated(name, message)
@@ -106,11 +107,13 @@ function* listed(world: World, record: AgentRecord, calmMs: number): Generator<s
 
 function* prefix(world: World, store: Store): Generator<string> {
   for (const wrong of store.wrong.splice(0)) yield `${store.name}: ${wrong}`
-  const { told, supervisor } = world.embedder
-  const taken = store.of(supervisor.id)
-  for (; taken.compared < taken.entries.length; taken.compared += 1) {
-    const [entry, wanted] = [taken.entries[taken.compared], told[taken.compared]]
-    if (entry !== wanted && !isDeepStrictEqual(entry, wanted))
-      return yield `${store.name}: entry ${taken.compared + 1} is ${JSON.stringify(entry)}; told was ${JSON.stringify(wanted)}`
+  for (const { id, told } of world.sessions) {
+    const taken = store.of(id)
+    // A supervisor that died may have written more than it told.
+    for (; taken.compared < Math.min(taken.entries.length, told.length); taken.compared += 1) {
+      const [entry, wanted] = [taken.entries[taken.compared], told[taken.compared]]
+      if (entry !== wanted && !isDeepStrictEqual(entry, wanted))
+        return yield `${store.name}: entry ${taken.compared + 1} is ${JSON.stringify(entry)}; told was ${JSON.stringify(wanted)}`
+    }
   }
 }

@@ -6,17 +6,21 @@
 import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
+import { ReeveError } from '../../../src/errors.ts'
 import { HostedSupervisor } from '../../../src/process/hosted-supervisor.ts'
 import { Household } from '../../../src/process/household.ts'
 import { socketPath } from '../../../src/process/launcher-files.ts'
 import { openBook } from '../../../src/process/open-book.ts'
 import type { Reply, Request } from '../../../src/process/protocol.ts'
+import { isBroken } from '../here.ts'
 import { type Party, runningParty } from '../party.ts'
 import { realClock } from '../product/clock.ts'
 import type { World } from '../world.ts'
-import { INIT } from './kernel.ts'
 import { lives, type SimProcess } from './process.ts'
 import { Wire } from './wire.ts'
+
+/** As in `launcher-host.ts`: nobody came. */
+const CONNECT_WITHIN_MS = 10_000
 
 export interface SimLauncher {
   readonly id: string
@@ -27,6 +31,11 @@ export interface SimLauncher {
   /** From when on it is known to serve. */
   welcomedAtMs: number | null
   household: Household | undefined
+  greeted: () => void
+  /** Who speaks with it. */
+  supervisor: Party
+  /** The lives that it was told of. */
+  readonly keeps: Set<string>
 }
 
 export class Launchers {
@@ -45,14 +54,35 @@ export class Launchers {
     return newest && !newest.party.dead && newest.welcomedAtMs !== null ? newest : undefined
   }
 
+  supervisorOf(launcher: Party): Party | undefined {
+    return this.all.find(({ party }) => party === launcher)?.supervisor
+  }
+
+  /** With its supervisor dead too, nobody is left who knows of its lives. */
+  died(process: SimProcess): void {
+    const launcher = this.all.find((one) => one.process === process)
+    if (launcher?.supervisor.dead) this.#orphan(launcher.keeps)
+  }
+
+  /** What its launcher did not live to end, nobody ends. */
+  supervisorDied(): void {
+    const kept = new Set(this.all.flatMap(({ party, keeps }) => (party.dead ? [] : [...keeps])))
+    for (const { keeps } of this.all) this.#orphan([...keeps].filter((key) => !kept.has(key)))
+  }
+
+  #orphan(keys: Iterable<string>): void {
+    for (const key of keys) this.#world.truth.orphaned.add(key)
+  }
+
   /** As `startHelper`: resolves when it listens. */
   start(home: string, id: string): Promise<ChildProcess> {
     const world = this.#world
     const { kernel, time } = world
     const supervisor = runningParty()
+    if (!supervisor) throw new Error('nobody starts a launcher')
     this.#started += 1
     const dice = world.dice.fork(`launcher ${this.#started}`)
-    const process = kernel.fork(supervisor?.pid ?? INIT, {
+    const process = kernel.fork(supervisor.pid, {
       comm: 'launcher',
       environ: '',
       life: null,
@@ -75,14 +105,17 @@ export class Launchers {
             party,
             welcomedAtMs: null,
             household: undefined,
+            greeted: () => {},
+            supervisor,
+            keeps: new Set(),
           }
           this.all.push(launcher)
           party.deliver(() => this.#begin(launcher, home))
         } else if (process) kernel.exit(process, { code: 1, signal: null })
-        supervisor?.deliver(() =>
+        supervisor.deliver(() =>
           begun
             ? resolve(this.#childOf(process, supervisor))
-            : reject(new Error('The launcher could not be started (simulated).')),
+            : reject(new ReeveError('launcher_failed', 'The launcher could not be started, simulated.')),
         )
       })
     })
@@ -98,7 +131,7 @@ export class Launchers {
     const [here, there] = Wire.pair(
       world.time,
       world.dice.fork(`wire ${this.#connected}`),
-      { owner: supervisor, tap: (line) => world.asked(JSON.parse(line) as Request) },
+      { owner: supervisor, tap: (line) => world.asked(JSON.parse(line) as Request, launcher) },
       {
         owner: launcher.party,
         tap: (line) => {
@@ -108,29 +141,39 @@ export class Launchers {
         },
       },
     )
+    launcher.supervisor = supervisor
     if (launcher.party.dead) here.destroy()
-    else
-      launcher.party.deliver(() => {
-        if (launcher.household) new HostedSupervisor(there as unknown as Socket, launcher.household)
-      })
+    else launcher.party.deliver(() => this.#serve(launcher, there))
     return here
+  }
+
+  #serve({ household, greeted }: SimLauncher, wire: Wire): void {
+    if (isBroken('agents-outlive'))
+      wire.on = (event, fn) => (event === 'close' ? wire : wire.addListener(event, fn))
+    if (household) new HostedSupervisor(wire as unknown as Socket, household, greeted)
   }
 
   /** As `launcher-host` begins, before it listens. */
   #begin(launcher: SimLauncher, home: string): void {
-    const { kernel, disk } = this.#world
     const { id: launcherId, pid } = launcher
     const log = (message: string) => this.#world.trace(`launcher ${pid}: ${message}`)
-    launcher.household = new Household({
+    const { clock } = launcher.party
+    const household = new Household({
       launcherId,
       book: openBook({ home, launcherId, clock: realClock, warning: log }),
       log,
-      leave: () => {
-        if (disk.find(launcher.path)) disk.unlink(launcher.path)
-        kernel.exit(launcher.process, { code: 0, signal: null })
-      },
+      leave: () => this.#leave(launcher),
       clear: () => {},
     })
+    const lonely = clock.setTimeout(() => household.leaveUnserved(), CONNECT_WITHIN_MS)
+    launcher.household = household
+    launcher.greeted = () => clock.clearTimeout(lonely)
+  }
+
+  #leave({ path, process }: SimLauncher): void {
+    const { disk, kernel } = this.#world
+    if (disk.find(path)) disk.unlink(path)
+    kernel.exit(process, { code: 0, signal: null })
   }
 
   #childOf(process: SimProcess, supervisor: Party): ChildProcess {

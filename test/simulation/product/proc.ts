@@ -1,4 +1,6 @@
 /** `/proc` of the simulated machine: what stands in for `src/process/proc.ts`. */
+export * from '../../../src/process/proc.ts'
+
 import type * as real from '../../../src/process/proc.ts'
 import { here, isBroken } from '../here.ts'
 import type { SimProcess } from '../machine/process.ts'

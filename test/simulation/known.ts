@@ -1,0 +1,32 @@
+/** What the program that embeds a supervisor knows, and what it is owed. */
+import type { Entry } from '../../machines/events.ts'
+import type { Agent } from '../../src/agent.ts'
+import type { AgentRecord } from '../../src/registry/record.ts'
+import type { NamedSpec } from './specs.ts'
+
+/** What a caller is owed an answer for. */
+export interface Asked {
+  readonly what: string
+  readonly atMs: number
+  /** When it has to be answered, at the latest; moves on while the loop is blocked. */
+  dueMs: number
+  answer: string | undefined
+}
+
+/** What an embedder knows of one agent, by what it asked and what it was told. */
+export interface Known {
+  readonly agent: Agent
+  readonly spec: NamedSpec
+  readonly entries: Entry[]
+  record: AgentRecord | undefined
+  /** What its user wanted last, and from when on that holds. */
+  wish: 'run' | 'end'
+  wishedAtMs: number
+  /** When something of it was told last. */
+  toldAtMs: number
+  /** Since when it is running, without a stall in between. */
+  runningSinceMs: number
+  removed: boolean
+  ready: string | undefined
+  ended: string | undefined
+}
