@@ -100,6 +100,7 @@ export class Truth {
       case 'signal':
       case 'sweep':
       case 'withdraw':
+      case 'dismiss':
         return this.#endAsked(lifeKey(request.life))
       case 'keep': {
         const key = lifeKey(request.life.terms)
