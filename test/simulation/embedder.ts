@@ -82,7 +82,7 @@ export class Embedder {
     supervisor.on('transition', (entry) => this.#tell(entry))
     supervisor.on('note', (entry) => this.#tell(entry))
     supervisor.on('warning', ({ message }) => {
-      world.trace(`warning: ${message}`)
+      world.heed(`warning: ${message}`)
       if (message.startsWith('a fault with')) world.violated('no fault in the logic', message)
     })
     supervisor.on('sink-error', () => {})

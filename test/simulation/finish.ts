@@ -76,7 +76,8 @@ export function checkFinally(world: World): void {
         !mayStay(process, detachOk) &&
         !world.truth.orphaned.has(key) &&
         !escaped.has(process.pid) &&
-        !named.has(process.pid)
+        !named.has(process.pid) &&
+        !world.named.has(process.pid)
       )
         left.push(
           `${process.pid} (${process.comm}, ${process.state}) of ${key} lives on, and is named nowhere`,

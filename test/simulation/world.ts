@@ -57,6 +57,8 @@ export class World {
   readonly registry: Store
   readonly sink: Store
   readonly violations: Violation[] = []
+  /** Pids that were said to have survived. */
+  readonly named = new Set<number>()
   /** What was asked of any launcher, by life. */
   readonly orders = new Map<string, LaunchOrder>()
   /** The start of the process of a life that was last seen with this pid: for a fault that is put in on purpose. */
@@ -178,6 +180,13 @@ export class World {
     const whole = `${this.nowMs.toFixed(3)} ${line}`
     this.#hash.update(whole)
     this.lines.push(whole)
+  }
+
+  /** Launchers and supervisors name what is no agent's any more in a line of their own. */
+  heed(message: string): void {
+    const pids = /could not be ended: ([\d, ]+)/.exec(message)?.[1] ?? ''
+    for (const pid of pids.split(', ').filter(Boolean)) this.named.add(Number(pid))
+    this.trace(message)
   }
 
   /** What happened, in one number. */

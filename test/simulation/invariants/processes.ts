@@ -18,6 +18,8 @@ export function onSignal(world: World, process: SimProcess, signal: NodeJS.Signa
   const { truth } = world
   world.checking(NO_STRANGERS)
   const { pid, comm, life: key } = process
+  // A second launcher in one home, or one that hangs: replaced by its own.
+  if (comm === 'launcher' && signal === 'SIGKILL') return world.fault('launchers ended by their own')
   if (key === null) return world.violated(NO_STRANGERS, `${signal} reached ${pid} (${comm})`)
   const life = truth.lives.get(key)
   if (!life) return

@@ -156,7 +156,7 @@ export class Launchers {
   /** As `launcher-host` begins, before it listens. */
   #begin(launcher: SimLauncher, home: string): void {
     const { id: launcherId, pid } = launcher
-    const log = (message: string) => this.#world.trace(`launcher ${pid}: ${message}`)
+    const log = (message: string) => this.#world.heed(`launcher ${pid}: ${message}`)
     const { clock } = launcher.party
     const household = new Household({
       launcherId,
