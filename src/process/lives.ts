@@ -407,6 +407,9 @@ export class Lives {
     const sweep = this.#reaper.sweep(life, options)
     if (isNew)
       void sweep.done.then((swept) => {
+        // Nobody may ever ask what became of it: the log names it.
+        if (!life.claimed && swept.escaped.length > 0)
+          this.#events.warning(`Of ${life.address.agentId} could not be ended: ${swept.escaped.join(', ')}`)
         if (life.phase !== 'over') return
         this.#book.swept(life.address, swept)
         this.#settle(life)

@@ -225,6 +225,9 @@ t.test('a life that is adopted goes on where the log has it, and says nothing of
   const [climbing] = RECOVERED.filter(([{ adopt }]) => adopt?.rungsTaken === 1)
   const { ladder } = walk(climbing?.[0] ?? { policy }, [], taken).context
   t.match(ladder, { at: 0, taken: 1 }, 'its first rung is not taken again')
+  // Its launcher was ending it alone, which its log did not hear of.
+  const told = walk(recovered('running', { rungsTaken: 2 }), [{ type: 'STOP', ...life, reason: user }], taken)
+  t.match(told.context.ladder, { at: 1, taken: 2 }, 'nor when the log hears of its end only now')
 })
 
 t.test('together they take every edge, always and after too', async (t) => {

@@ -100,7 +100,7 @@ export class Embedder {
       world.departed.delete(id)
       const taken = { ...known, agent }
       this.known.set(id, taken)
-      this.watchPromises(taken)
+      this.watchPromises(taken, true)
     }
   }
 
@@ -196,7 +196,7 @@ export class Embedder {
   }
 
   /** `ready` and `ended` settle once, and as the record says; a restart of an ended agent begins them anew. */
-  watchPromises(known: Known): void {
+  watchPromises(known: Known, isTakenOver = false): void {
     const { world } = this
     const { agent, spec } = known
     known.ready = undefined
@@ -205,7 +205,8 @@ export class Embedder {
       (record) => {
         known.ready = 'resolved'
         world.trace(`< ready of ${spec.id}`)
-        if (!record?.startedAt)
+        // One that was ready once is, for whoever takes it over, in whichever life it is.
+        if (!record?.startedAt && !isTakenOver)
           world.violated(
             'ready and ended say what the record says',
             `${spec.id} was never started, and is ready`,

@@ -1,5 +1,5 @@
 /** What a user asks of the supervisor. */
-import { lifeKey } from '../../machines/events.ts'
+import { type Entry, lifeKey } from '../../machines/events.ts'
 import type { CancelOptions, StopOptions } from '../../src/kill.ts'
 import type { Action, Actions, Step } from './actions.ts'
 import type { Dice } from './dice.ts'
@@ -34,6 +34,8 @@ export function end(
     how === 'cancel' ? embedder.supervisor.cancel(name, options) : embedder.supervisor[how](name, options),
   )
 }
+
+const named = ({ supervisorId, seq }: Entry): string => `${supervisorId}:${seq}`
 
 const stopOptions = (dice: Dice): StopOptions => ({
   ...(dice.chance(0.3) && { grace: dice.pick([0, 50, 1_000]) }),
@@ -167,17 +169,18 @@ export const REQUESTS: Actions = {
       const known = [...embedder.known.values()].filter(({ removed }) => !removed)
       if (known.length === 0) return
       const one = dice.pick(known)
+      if (one.entries.length === 0) return
       embedder.ask(`history ${one.agent.id}`, QUERY_MS, async () => {
         const before = one.entries.length
         // One that was removed and spawned anew has the entries of before, too.
-        const since = one.entries[0]?.seq ?? 0
-        const history = (await embedder.supervisor.history(one.agent.id)).filter(({ seq }) => seq >= since)
-        const told = one.entries.slice(0, Math.max(before, history.length))
+        const all = (await embedder.supervisor.history(one.agent.id)).map(named)
+        const history = all.slice(all.indexOf(named(one.entries[0] as Entry)))
+        const told = one.entries.slice(0, Math.max(before, history.length)).map(named)
         world.checking('P5 history is what was told')
-        if (history.length < before || history.some(({ seq }, i) => seq !== told[i]?.seq))
+        if (history.length < before || history.some((name, i) => name !== told[i]))
           world.violated(
             'P5 history is what was told',
-            `${one.agent.id}: ${history.map(({ seq }) => seq).join(' ')}; told were ${told.map(({ seq }) => seq).join(' ')}`,
+            `${one.agent.id}: ${all.join(' ')}; told were ${told.join(' ')}`,
           )
         return history.length
       })
