@@ -66,6 +66,7 @@ export function simulated() {
       throw new Error('nothing is left to a successor here')
     },
     whose: () => 'nobodys',
+    isDeserted: async () => false,
     lastWrittenMs: () => undefined,
     random: Math.random,
   }

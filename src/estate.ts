@@ -23,9 +23,11 @@ export interface Estate {
   readonly bequests: readonly Bequest[]
   /** Specs of agents that the registry knows nothing of: they were never begun. */
   readonly unknown: readonly string[]
+  /** Of agents that no spec is left of. */
+  readonly orphaned: readonly AgentRecord[]
 }
 
-export const NO_ESTATE: Estate = { bequests: [], unknown: [] }
+export const NO_ESTATE: Estate = { bequests: [], unknown: [], orphaned: [] }
 
 /** Histories asked for side by side. */
 const AT_ONCE = 32
@@ -35,7 +37,7 @@ export async function readEstate(
   specs: Specs,
   of: Pick<Runtime, 'registry' | 'clock'>,
   warn: (warning: Warning) => void,
-): Promise<Estate> {
+): Promise<Omit<Estate, 'orphaned'>> {
   const bequests: Bequest[] = []
   const unknown: string[] = []
   const kept = [...specs.left.values()]

@@ -5,6 +5,7 @@ import { type Estate, NO_ESTATE, readEstate } from './estate.ts'
 import { leaveHome, openHome } from './home.ts'
 import type { Warning } from './listeners.ts'
 import type { SupervisorOptions } from './options.ts'
+import { orphanedRecords } from './orphaned-records.ts'
 import { type Outside, spillFolderOf } from './outside.ts'
 import { askRegistry } from './queries.ts'
 import { memoryRegistry } from './registry/memory.ts'
@@ -48,7 +49,11 @@ export async function open(
     const specs = lasts ? outside.openSpecs({ dir: home.specs, supervisorId, trouble }) : undefined
     undo.unshift(() => specs?.close())
     // Before the launcher: from its start on, everything is decided in one turn.
-    const estate = specs ? await readEstate(specs, { registry, clock }, (each) => warn(each)) : NO_ESTATE
+    const kept = specs ? await readEstate(specs, { registry, clock }, (each) => warn(each)) : NO_ESTATE
+    const known = new Set(kept.bequests.map(({ plan }) => plan.id))
+    const isKnown = (id: string) => known.has(id)
+    const orphaned = durable ? await orphanedRecords({ registry, clock }, home, outside, isKnown) : []
+    const estate = { ...kept, orphaned }
     const runtime = new Runtime({
       supervisorId,
       home,

@@ -5,7 +5,7 @@ import type { ProcessIdentity } from '../machines/events.ts'
 import type { Clock } from './clock.ts'
 import { ReeveError } from './errors.ts'
 import { Reports, type ReportsOptions } from './health/reports.ts'
-import type { Home } from './home.ts'
+import { type Home, runFolder } from './home.ts'
 import { type HomeLock, lockHome } from './home-lock.ts'
 import { identify, isAlive } from './process/identity.ts'
 import type { Launcher, LauncherOptions } from './process/launcher.ts'
@@ -39,6 +39,8 @@ export interface Outside {
   openSpecs(options: SpecsOptions): Specs
   /** Whether exactly this process lives, and is of the life with this marker: what a registry says may be wrong. */
   whose(process: ProcessIdentity, marker: string): 'ours' | 'a_strangers' | 'nobodys'
+  /** Whether this home is gone, or was made for one supervisor that is gone. */
+  isDeserted(dir: string): Promise<boolean>
   /** When any of these files was written to last, as a date in milliseconds; `undefined` when there is none. */
   lastWrittenMs(files: readonly string[]): number | undefined
   /** In [0, 1): the dice of the backoff's jitter. */
@@ -63,6 +65,20 @@ function openSpill({ home, supervisorId, registry, trouble }: SpillOptions): Bac
   return new SpillBacklog(path.join(spillFolderOf(home, registry), `${supervisorId}.ndjson`), header, trouble)
 }
 
+/** A home that was given may have its successor yet, and is left to it. */
+async function isDeserted(dir: string): Promise<boolean> {
+  if (!fs.existsSync(dir)) return true
+  if (path.dirname(dir) !== runFolder()) return false
+  try {
+    const lock = await lockHome(dir)
+    await lock.release()
+    return true
+  } catch (error) {
+    if (error instanceof ReeveError) return false
+    throw error
+  }
+}
+
 export const realOutside: Outside = {
   lockHome: (dir) => lockHome(dir),
   startLauncher,
@@ -74,6 +90,7 @@ export const realOutside: Outside = {
   openSpecs: (options) => new SpecFile(options),
   whose: (process, marker) =>
     !isAlive(process) ? 'nobodys' : carries(process, marker) ? 'ours' : 'a_strangers',
+  isDeserted,
   lastWrittenMs: (files) => {
     const times = files.flatMap((file) => fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? [])
     return times.length === 0 ? undefined : Math.max(...times)

@@ -415,6 +415,30 @@ export class Runtime {
     return fold(undefined, { ...draft, seq: 0, at, supervisorId, host, command, cwd, logFile })
   }
 
+  /** An entry of an agent that is not this supervisor's to keep: no machine, no handle, nothing follows from it. */
+  tell(
+    { id: agentId, name, incarnation, task, spawner, lane, labels }: AgentRecord,
+    told: Pick<EntryDraft, 'from' | 'to' | 'event' | 'exit' | 'reason' | 'at'>,
+  ): void {
+    const entry: Entry = Object.freeze({
+      seq: this.log.nextSeq,
+      supervisorId: this.supervisorId,
+      host: this.host,
+      agentId,
+      name,
+      incarnation,
+      ...told,
+      at: told.at ?? timestamp(this.clock),
+      ...(task !== null && { task }),
+      ...(spawner !== null && { spawner }),
+      ...(lane !== null && { lane }),
+      ...(Object.keys(labels).length > 0 && { labels }),
+    })
+    this.log.add(entry)
+    this.journal.append(entry)
+    this.listeners.emit('transition', entry)
+  }
+
   /** Its launcher need not keep them for a successor any longer. */
   #acknowledge(batch: readonly Entry[]): void {
     const ended = batch.filter((entry) => isEnd(entry.to) && !isNote(entry))

@@ -8,6 +8,7 @@ import { afterEnd, historyOf, type Left, resume, type Tiding } from '../machines
 import type { Agent } from './agent.ts'
 import { messageOf } from './errors.ts'
 import type { Bequest, Estate } from './estate.ts'
+import { tellTheirEnds } from './orphaned-records.ts'
 import type { KeptLife } from './process/launcher.ts'
 import type { Runtime } from './runtime.ts'
 import { Seat } from './seat.ts'
@@ -19,6 +20,7 @@ export function succeed(runtime: Runtime, estate: Estate, handleOf: (seat: Seat)
   for (const bequest of estate.bequests) succession.take(bequest)
   for (const id of estate.unknown) runtime.specs?.drop(id)
   succession.dismissRest()
+  tellTheirEnds(runtime, estate.orphaned)
 }
 
 class Succession {

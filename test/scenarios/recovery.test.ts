@@ -11,6 +11,7 @@ import {
   FOREVER,
   fixture,
   type Host,
+  host,
   launcherOf,
   nothingIsLeft,
   pidsFrom,
@@ -328,6 +329,45 @@ t.test('27. killed while it takes over, again and again: the next one is right a
       .every((line) => line === 'running adopted'),
   )
 })
+
+t.test(
+  'records that a supervisor in a home of its own left in a shared registry do not live for ever',
+  async (t) => {
+    const { folder, file } = place(t)
+    const env = { REEVE_HOME: join(folder, 'user') }
+    const body = (name: string) => `
+    const { sqliteRegistry } = await import(DIST + '/src/registry/sqlite.js')
+    const supervisor = await reeve.createSupervisor({ registry: sqliteRegistry(${JSON.stringify(file)}) })
+    const agent = supervisor.spawn({ name: '${name}', command: [FIXTURES + '/runs-forever.sh'] })
+    await agent.ready
+    say('agent', '${name}', agent.pid)`
+    const gone = host(t, body('left'), env)
+    await said(gone, 'agent')
+    const there = host(t, body('kept'), env)
+    await said(there, 'agent')
+    const pids = [...pidsOf(gone).values()]
+    await killed(gone)
+    const next = host(
+      t,
+      `const { sqliteRegistry } = await import(DIST + '/src/registry/sqlite.js')
+     const supervisor = await reeve.createSupervisor({ registry: sqliteRegistry(${JSON.stringify(file)}) })
+     for (;;) {
+       const records = await supervisor.records()
+       const stateOf = (name) => records.find((record) => record.name === name).state
+       if (stateOf('left') === 'crashed') { say('states', stateOf('left'), stateOf('kept')); break }
+       await new Promise((resolve) => setTimeout(resolve, 20))
+     }
+     await supervisor.stop()`,
+      env,
+    )
+    t.equal(await said(next, 'states'), 'crashed running', 'what lives under another supervisor is its own')
+    t.notOk(pids.some(alive))
+    t.ok([...pidsOf(there).values()].every(alive))
+    await next.exited
+    await killed(there)
+    await untilDead([...pidsOf(there).values()])
+  },
+)
 
 t.test('"adopt" is refused where nobody could find the agent again', async (t) => {
   const { home, file } = place(t)
