@@ -417,7 +417,7 @@ export class Runtime {
 
   /** An entry of an agent that is not this supervisor's to keep: no machine, no handle, nothing follows from it. */
   tell(
-    { id: agentId, name, incarnation, task, spawner, lane, labels }: AgentRecord,
+    { id: agentId, name, incarnation, group, task, spawner, lane, labels }: AgentRecord,
     told: Pick<EntryDraft, 'from' | 'to' | 'event' | 'exit' | 'reason' | 'at'>,
   ): void {
     const entry: Entry = Object.freeze({
@@ -429,6 +429,7 @@ export class Runtime {
       incarnation,
       ...told,
       at: told.at ?? timestamp(this.clock),
+      ...(group !== null && { group }),
       ...(task !== null && { task }),
       ...(spawner !== null && { spawner }),
       ...(lane !== null && { lane }),
