@@ -38,6 +38,8 @@ export function simulated() {
           answer({ type: 'SWEPT', agentId, incarnation, swept: [], escaped: [] }),
         usage: async () => [],
         vitals: async () => [],
+        run: async () => ({ failure: null }),
+        leave: () => {},
         watch: () => {},
         withdraw: () => {},
         release: () => {},

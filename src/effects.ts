@@ -2,9 +2,9 @@
 import type { LifeContext } from '../machines/context.ts'
 import type { LifeEffects } from '../machines/effects.ts'
 import { type AskingRung, asks } from '../machines/escalation.ts'
-import type { ErrorInfo, LifeAddress, LifeAnswer, Reason } from '../machines/events.ts'
+import type { LifeAddress, LifeAnswer, Reason } from '../machines/events.ts'
+import { cleanUp, ownWords } from './cleaning.ts'
 import type { Clock } from './clock.ts'
-import { within } from './deferred.ts'
 import { errnoOf, messageOf } from './errors.ts'
 import { controlOf, type Home } from './home.ts'
 import type { Outside } from './outside.ts'
@@ -40,9 +40,7 @@ export function lifeEffects(options: EffectsOptions): LifeEffects {
       env: {
         ...plan.env,
         ...agentEnv?.(plan.id),
-        REEVE_AGENT_ID: plan.id,
-        REEVE_AGENT_NAME: plan.name,
-        REEVE_INCARNATION: String(life.incarnation),
+        ...ownWords(home, plan, life),
         REEVE_REPORT: reportFile,
         REEVE_CONTROL: control,
       },
@@ -97,45 +95,7 @@ export function lifeEffects(options: EffectsOptions): LifeEffects {
     },
     cleanUp(life) {
       const seat = seatOf(life.agentId)
-      if (seat) void cleanUp(seat, address(life), clock, answer)
+      if (seat) void cleanUp(seat, life, { home, clock, launcher, answer })
     },
-  }
-}
-
-/** Hooks run one after another, each within its limit; a failing one stops no other. */
-async function cleanUp(
-  seat: Seat,
-  life: LifeAddress,
-  clock: Clock,
-  answer: (answer: LifeAnswer) => void,
-): Promise<void> {
-  const limitMs = seat.plan.cleanupTimeoutMs
-  const lost = seat.plan.cleanupLost
-  if (lost > 0)
-    failed({
-      code: 'cleanup_lost',
-      message: `clean-up functions that went with the supervisor they were given to: ${lost}`,
-    })
-  for (const [i, hook] of seat.plan.cleanup.entries()) {
-    const name = `clean-up hook ${i + 1}${hook.name ? ` (${hook.name})` : ''}`
-    try {
-      const inTime = await within(
-        Promise.resolve().then(() => hook(seat.record)),
-        limitMs,
-        clock,
-      )
-      if (!inTime) fail(`${name} did not end within ${limitMs} ms (cleanupTimeout)`)
-    } catch (cause) {
-      fail(`${name} failed: ${messageOf(cause)}`)
-    }
-  }
-  answer({ type: 'CLEANED', ...life })
-
-  function fail(message: string): void {
-    failed({ code: 'cleanup_failed', message })
-  }
-
-  function failed(error: ErrorInfo): void {
-    answer({ type: 'NOTE', ...life, event: 'cleanup_failed', error })
   }
 }

@@ -58,6 +58,7 @@ export async function endAgent(
   const graceMs = request.graceMs ?? graceOf(ending === 'CANCEL' ? cancelFirst(rungs, cancelMs) : rungs)
   const deferred = new Deferred<KillResult>()
   seat.endWaiters.push({ action, graceMs, deferred })
+  if (request.cleanup === false) runtime.launcher.leave(seat.life)
   runtime.send({ type: ending === 'KILL' ? 'KILL' : 'STOP', agentId, ...request })
   return deferred.promise
 }
@@ -106,6 +107,7 @@ export async function restartAgent(runtime: Runtime, seat: Seat, options: StopOp
   } else {
     if (seat.expired) runtime.vigil.begin(seat)
     const request = requestOf({ reason: 'restart', ...options })
+    if (request.cleanup === false) runtime.launcher.leave(seat.life)
     runtime.send({ type: 'RESTART', agentId: seat.plan.id, ...request })
   }
   return deferred.promise

@@ -11,6 +11,8 @@ export interface Home {
   readonly logs: string
   readonly reports: string
   readonly inputs: string
+  /** Folders of lives, where one was asked for. */
+  readonly tmp: string
   /** Where agents that take requests make a file. */
   readonly controls: string
   /** What a successor needs of each agent. */
@@ -35,11 +37,15 @@ export const logFileOf = (home: Home, agentId: string): string => path.join(home
 
 /** The FIFO that is the stdin of one life. */
 export const inputOf = (home: Home, life: { agentId: string; incarnation: number }): string =>
-  path.join(home.inputs, `${life.agentId}.${life.incarnation}.fifo`)
+  path.join(home.inputs, home.tmp, `${life.agentId}.${life.incarnation}.fifo`)
 
 /** Where one life may make a file, to say that it takes requests. */
 export const controlOf = (home: Home, life: { agentId: string; incarnation: number }): string =>
   path.join(home.controls, `${life.agentId}.${life.incarnation}`)
+
+/** The folder of one life, gone with it. */
+export const tmpOf = (home: Home, life: { agentId: string; incarnation: number }): string =>
+  path.join(home.tmp, `${life.agentId}.${life.incarnation}`)
 
 /**
  * Opens the home that was given, or makes a fresh one under the user's.
@@ -59,6 +65,7 @@ export function openHome(given: string | undefined, supervisorId: string): Home 
     logs: path.join(dir, 'logs'),
     reports: path.join(dir, 'reports'),
     inputs: path.join(dir, 'inputs'),
+    tmp: path.join(dir, 'tmp'),
     controls: path.join(dir, 'controls'),
     specs: path.join(dir, 'specs'),
     spill: path.join(dir, 'spill'),

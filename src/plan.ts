@@ -15,6 +15,7 @@ import {
   type AgentDefaults,
   type AgentSpec,
   agentSpecSchema,
+  type CleanupCommand,
   type CleanupHook,
   CONTROL,
   DEFAULTS,
@@ -27,6 +28,11 @@ export type Readiness =
   | 'report'
   | { readonly line: RegExp | string }
   | { readonly probe: ProbePlan }
+
+/** A function, or a command with the folder in which it runs. */
+export type CleanupStep =
+  | CleanupHook
+  | { readonly command: readonly [string, ...string[]]; readonly cwd: string }
 
 export interface AgentPlan {
   readonly id: string
@@ -47,8 +53,9 @@ export interface AgentPlan {
   readonly labels: Readonly<Record<string, string>> | undefined
   readonly stdin: 'closed' | 'open'
   readonly logLimits: LogLimits
-  readonly cleanup: readonly CleanupHook[]
+  readonly cleanup: readonly CleanupStep[]
   readonly cleanupTimeoutMs: number
+  readonly tmp: boolean
   readonly detachOk: boolean
   readonly onSupervisorDeath: 'end' | 'adopt'
   readonly adoptForMs: number
@@ -193,13 +200,16 @@ export function planOf(
   const ready = whole.ready()
   const readyTimeout = (ready === 'spawned' ? undefined : ready.timeout) ?? DEFAULTS.readyTimeout
   const cleanupTimeoutMs = durationMs(whole.cleanupTimeout ?? 0, 'cleanupTimeout')
-  const cleanup = (whole.cleanup ?? []) as readonly CleanupHook[]
+  const folder = path.resolve(cwd, whole.cwd ?? '.')
+  const cleanup = (whole.cleanup ?? []).map((hook) => stepOf(hook, folder))
+  const tmp = whole.tmp ?? false
+  const killWaitMs = durationMs(whole.killWait ?? 0, 'killWait')
 
   return {
     id,
     name: whole.name ?? nameOf(command[0], id),
     command,
-    cwd: path.resolve(cwd, whole.cwd ?? '.'),
+    cwd: folder,
     env: whole.env ?? {},
     ready: readinessOf(ready),
     heartbeat:
@@ -216,8 +226,8 @@ export function planOf(
       onStall: heartbeat ? heartbeat.onStall : 'report',
       stallGraceMs: heartbeat ? durationMs(heartbeat.grace, 'heartbeat.grace') : 0,
       rungs: rungsOf(whole.stop ?? [], whole.stdin ?? 'closed'),
-      killWaitMs: durationMs(whole.killWait ?? 0, 'killWait'),
-      cleanupLimitMs: cleanup.length === 0 ? null : cleanup.length * cleanupTimeoutMs,
+      killWaitMs,
+      cleanupLimitMs: cleanupLimitOf(cleanup, { timeoutMs: cleanupTimeoutMs, killWaitMs, tmp }),
       exitCodes: whole.exitCodes ?? [],
     },
     budget: (whole.budget as Budget | undefined) ?? null,
@@ -231,6 +241,7 @@ export function planOf(
     logLimits: { maxBytes: bytesOf(whole.output.maxSize), keep: whole.output.keep },
     cleanup,
     cleanupTimeoutMs,
+    tmp,
     detachOk: whole.detachOk ?? false,
     onSupervisorDeath: whole.onSupervisorDeath ?? 'end',
     adoptForMs: durationMs(whole.adoptFor ?? 0, 'adoptFor'),
@@ -242,6 +253,24 @@ export function planOf(
     significant: whole.significant ?? false,
     given: fingerprint(group === undefined ? spec : [group, spec]),
   }
+}
+
+const stepOf = (hook: CleanupHook | CleanupCommand, folder: string): CleanupStep =>
+  typeof hook === 'function'
+    ? hook
+    : { command: [...hook.command] as [string, ...string[]], cwd: path.resolve(folder, hook.cwd ?? '.') }
+
+/** What a command that is out of time is given beyond it: SIGTERM, and 1 s, before SIGKILL and `killWait`. */
+const TERM_MS = 1_000
+
+/** Bounds all of it together; `null`: there is nothing to do. */
+function cleanupLimitOf(
+  steps: readonly CleanupStep[],
+  { timeoutMs, killWaitMs, tmp }: { timeoutMs: number; killWaitMs: number; tmp: boolean },
+): number | null {
+  if (steps.length === 0 && !tmp) return null
+  const commands = steps.filter((step) => typeof step !== 'function').length
+  return (steps.length + (tmp ? 1 : 0)) * timeoutMs + commands * (TERM_MS + killWaitMs)
 }
 
 function readinessOf(ready: NonNullable<AgentSpec['ready']>): Readiness {

@@ -19,6 +19,17 @@ function isAddress(text: string): boolean {
   return URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol)
 }
 
+export const noNul = (text: string): boolean => !text.includes('\0')
+
+export const argv = z
+  .array(z.string().refine(noNul, 'must hold no NUL'), {
+    error: (issue) =>
+      `${shown(issue.input)} is not an argv. Write an array, like ["node", "agent.js"]; no shell is involved.`,
+  })
+  .min(1, 'must name at least the program')
+  .refine(([program]) => program !== '', 'must name a program')
+  .readonly()
+
 /** One of these, and nothing beside it. */
 export const probeFields = {
   port: z

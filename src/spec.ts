@@ -4,10 +4,10 @@
  */
 import os from 'node:os'
 import { z } from 'zod'
-import { probeFields } from './probes.ts'
+import { argv, noNul, probeFields } from './probes.ts'
 import type { AgentRecord } from './registry/record.ts'
 import { size } from './size.ts'
-import { duration, NOT_BUILT, notBuilt, positive, shown } from './strict.ts'
+import { duration, notBuilt, positive, shown } from './strict.ts'
 
 const MAX_TEXT = 256
 const MAX_RUNGS = 16
@@ -22,7 +22,7 @@ export const plainText = (max: number) =>
     .max(max, `must have between 1 and ${max} characters`)
     .refine((text) => !CONTROL.test(text), 'must hold no control characters')
 
-const noNul = (text: string) => !text.includes('\0')
+const folder = z.string().min(1).refine(noNul, 'must hold no NUL')
 
 const signalName = z
   .string()
@@ -142,23 +142,19 @@ export const restartSchema = z.union(
 
 const exitCode = z.number().int().min(0).max(255)
 
-const cleanupHook = z.custom<(agent: unknown) => unknown>((hook) => typeof hook === 'function', {
-  error: (issue) =>
-    typeof issue.input === 'object'
-      ? `Clean-up by a command ${NOT_BUILT}. Give a function.`
-      : `${shown(issue.input)} is not a function`,
-})
+const cleanupHook = z.union(
+  [
+    z.custom<(agent: unknown) => unknown>((hook) => typeof hook === 'function', 'must be a function'),
+    z.strictObject({ command: argv, cwd: folder.optional() }),
+  ],
+  {
+    error: (issue) =>
+      `${shown(issue.input)} is no clean-up hook. Write a function, or {command: ["rm", "-r", "/path"]}`,
+  },
+)
 
 export const agentSpecSchema = z.strictObject({
-  command: z
-    .array(z.string().refine(noNul, 'must hold no NUL'), {
-      error: (issue) =>
-        `${shown(issue.input)} is not an argv. Write an array, like ["node", "agent.js"]; no shell is involved.`,
-    })
-    .min(1, 'must name at least the program')
-    .refine((argv) => argv[0] !== '', 'must name a program')
-    .readonly()
-    .meta({ description: 'argv; a string is refused, no shell is involved' }),
+  command: argv.meta({ description: 'argv; a string is refused, no shell is involved' }),
   id: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must match ^[A-Za-z0-9_-]{1,64}$')
@@ -167,7 +163,7 @@ export const agentSpecSchema = z.strictObject({
   name: plainText(128)
     .optional()
     .meta({ description: '1–128 characters, unique among agents that have not ended' }),
-  cwd: z.string().min(1).refine(noNul, 'must hold no NUL').optional().meta({
+  cwd: folder.optional().meta({
     description: 'working directory; a relative one is resolved when `spawn` is called',
   }),
   env: z
@@ -259,9 +255,14 @@ export const agentSpecSchema = z.strictObject({
     }),
   cleanup: z.array(cleanupHook).max(100).optional().meta({
     description:
-      'functions, run one after another in `reaping` with the record; a failing one is `cleanup_failed` and stops no other',
+      'run one after another in `reaping`: `{command: […], cwd}`, which is run by the launcher and survives a supervisor, or functions of the record, which do not; a failing one is `cleanup_failed` and stops no other',
   }),
-  cleanupTimeout: positive.optional().meta({ description: 'for each hook' }),
+  cleanupTimeout: positive
+    .optional()
+    .meta({ description: 'for each hook; the tree of a command that hangs is ended' }),
+  tmp: z.boolean().optional().meta({
+    description: 'a folder for each life, in `$REEVE_TMP`, removed at its end, after the hooks',
+  }),
   onSupervisorDeath: z.enum(['end', 'adopt'], 'must be "end" or "adopt"').optional().meta({
     description:
       '`"end"`: down its ladder when the supervisor is gone. `"adopt"`: it runs on, for the next supervisor on this home; needs a durable registry and a `home`',
@@ -277,9 +278,15 @@ export const agentSpecSchema = z.strictObject({
 /** Runs in `reaping`, with the agent's record, within `cleanupTimeout`. */
 export type CleanupHook = (agent: AgentRecord) => unknown
 
+/** Run by the launcher, in the agent's `cwd` unless it has one of its own, with the agent's environment and `REEVE_EXIT_CODE`, `REEVE_EXIT_SIGNAL`, `REEVE_REASON`. */
+export interface CleanupCommand {
+  readonly command: readonly string[]
+  readonly cwd?: string | undefined
+}
+
 /** What `spawn` takes. Only `command` is required; every default stands in {@link DEFAULTS}. */
 export type AgentSpec = Omit<z.input<typeof agentSpecSchema>, 'cleanup'> & {
-  cleanup?: readonly CleanupHook[] | undefined
+  cleanup?: readonly (CleanupHook | CleanupCommand)[] | undefined
 }
 
 export const defaultsSchema = agentSpecSchema.omit({ command: true, id: true, name: true })
@@ -319,6 +326,7 @@ export const DEFAULTS = freeze({
   output: { maxSize: '10mb', keep: 3, stderr: 'merged' },
   cleanup: [],
   cleanupTimeout: '30s',
+  tmp: false,
   onSupervisorDeath: 'end',
   adoptFor: '24h',
   detachOk: false,

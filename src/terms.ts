@@ -1,5 +1,7 @@
 /** What a launcher keeps of a life, for as long as it lasts. */
+
 import type { LifeAddress } from '../machines/events.ts'
+import { cleanupTermsOf } from './cleaning.ts'
 import { controlOf, type Home, inputOf } from './home.ts'
 import type { LifeTerms } from './process/launcher.ts'
 import type { Seat } from './seat.ts'
@@ -20,5 +22,6 @@ export function termsOf(seat: Seat, life: LifeAddress, home: Home, reportFile: s
     detachOk: plan.detachOk,
     onSupervisorDeath: plan.onSupervisorDeath,
     adoptForMs: plan.onSupervisorDeath === 'adopt' ? plan.adoptForMs : 0,
+    cleanup: cleanupTermsOf(home, seat, life),
   }
 }

@@ -98,6 +98,11 @@ export class Book {
     this.#write({ type: 'swept', life: addressOf(life), swept })
   }
 
+  /** So many of its clean-up commands were begun; `null`: what it leaves stays. */
+  cleanup(life: LifeAddress, begun: number | null): void {
+    this.#write({ type: 'cleanup', life: addressOf(life), begun })
+  }
+
   forget(life: LifeAddress): void {
     if (this.#chapters.has(lifeKey(life))) this.#write({ type: 'forgotten', life: addressOf(life) })
   }

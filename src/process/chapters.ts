@@ -36,11 +36,13 @@ export type BookLine =
   | { readonly type: 'ending'; readonly life: LifeAddress; readonly why: EndCause; readonly at: string }
   | { readonly type: 'exited'; readonly life: LifeAddress; readonly exit: Exit; readonly at: string | null }
   | { readonly type: 'swept'; readonly life: LifeAddress; readonly swept: Swept }
+  /** So many of its clean-up commands were begun; `null`: what it leaves stays as it is. */
+  | { readonly type: 'cleanup'; readonly life: LifeAddress; readonly begun: number | null }
   | { readonly type: 'forgotten'; readonly life: LifeAddress }
 
 /** What is written of one life. */
 export interface Chapter {
-  readonly terms: LifeTerms
+  terms: LifeTerms
   readonly isChild: boolean
   process?: ProcessIdentity
   failed?: { readonly error: ErrorInfo; readonly at: string }
@@ -76,6 +78,11 @@ export function write(chapters: Chapters, line: Exclude<BookLine, BookOwner>): v
     case 'swept':
       chapter.swept = line.swept
       return
+    case 'cleanup': {
+      const { cleanup } = chapter.terms
+      if (cleanup) chapter.terms = { ...chapter.terms, cleanup: { ...cleanup, begun: line.begun } }
+      return
+    }
     case 'forgotten':
       chapters.delete(key)
       return

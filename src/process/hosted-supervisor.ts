@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { realClock } from '../clock.ts'
 import { messageOf } from '../errors.ts'
 import type { Household } from './household.ts'
-import type { LauncherEvents } from './launcher.ts'
+import type { CommandOrder, LauncherEvents } from './launcher.ts'
 import type { Lives } from './lives.ts'
 import { type Greeting, Lines, lineOf, PROTOCOL, type Refusal, type Reply, type Request } from './protocol.ts'
 
@@ -20,6 +20,10 @@ export class HostedSupervisor {
   }
   #state: 'silent' | 'served' | 'foreign' | 'refused' = 'silent'
   #letGo: () => void = () => {}
+  /** Commands under way, by the number of the request. */
+  readonly #running = new Map<number, AbortController>()
+  /** Those among them that have nobody left to tell when the supervisor is gone; a hook goes on. */
+  readonly #probes = new Set<AbortController>()
   /** Lines of this turn, written together. */
   #unsent: string[] = []
 
@@ -89,6 +93,12 @@ export class HostedSupervisor {
         return void this.#usage(request.id, lives.usage(request.lives))
       case 'vitals':
         return void this.#vitals(request.id, lives.vitals(request.lives, request.options))
+      case 'run':
+        return void this.#run(request.id, request.order, lives)
+      case 'halt':
+        return this.#running.get(request.id)?.abort()
+      case 'leave':
+        return lives.leave(request.life)
       case 'release':
         return lives.release(request.life)
       case 'keep':
@@ -128,6 +138,16 @@ export class HostedSupervisor {
     }
   }
 
+  async #run(id: number, order: CommandOrder, lives: Lives): Promise<void> {
+    const over = new AbortController()
+    this.#running.set(id, over)
+    if (order.hook === null) this.#probes.add(over)
+    const end = await lives.run(order, over.signal)
+    this.#running.delete(id)
+    this.#probes.delete(over)
+    this.#send({ type: 'ran', id, end })
+  }
+
   #refuse(reason: Refusal, message: string): void {
     this.#state = 'refused'
     this.#household.log(`refused a connection: ${message}`)
@@ -135,6 +155,7 @@ export class HostedSupervisor {
   }
 
   #gone(): void {
+    for (const probe of this.#probes) probe.abort()
     if (this.#state === 'served') this.#household.gone(this.#events)
     this.#letGo()
   }

@@ -10,6 +10,8 @@ import { LATE, within } from './deadline.ts'
 import { held } from './held.ts'
 import { scrubbed } from './launch.ts'
 import type {
+  CommandEnd,
+  CommandOrder,
   KeptLife,
   Launcher,
   LauncherOptions,
@@ -122,6 +124,14 @@ export class InlineLauncher implements Launcher {
 
   vitals(lives: readonly LifeAddress[], options: VitalsOptions): Promise<readonly TreeVitals[]> {
     return this.#lives.vitals(lives, options)
+  }
+
+  run(order: CommandOrder, over: AbortSignal): Promise<CommandEnd> {
+    return held(this.#lives.run(order, over))
+  }
+
+  leave(life: LifeAddress): void {
+    this.#lives.leave(life)
   }
 
   release(life: LifeAddress): void {

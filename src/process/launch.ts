@@ -7,7 +7,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, constants, openSync, rmSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { mkdir, open } from 'node:fs/promises'
 import type { ErrorInfo, ProcessIdentity } from '../../machines/events.ts'
 import { errnoOf, messageOf } from '../errors.ts'
 import { removeControl } from './control-file.ts'
@@ -15,6 +15,7 @@ import { closeFifo, type Fifo, makeFifo, openFifo, openReader, removeFifo } from
 import { identify } from './identity.ts'
 import { cwdFailure, type Execution, explain, failed } from './launch-errors.ts'
 import type { LaunchOrder } from './launcher.ts'
+import { removeFolder } from './remove-folder.ts'
 
 export interface Forked {
   readonly child: ChildProcess
@@ -35,7 +36,7 @@ export function scrubbed(env: Readonly<Record<string, string | undefined>>): Env
 }
 
 /** What the agent gets: the base, the order laid over it (`null` takes away), and the marker of this life. */
-export function environmentFor(base: Environment, order: LaunchOrder): Environment {
+export function environmentFor(base: Environment, order: Pick<LaunchOrder, 'env' | 'marker'>): Environment {
   const env: Record<string, string | null> = { ...base, ...order.env, REEVE_LIFE: order.marker }
   for (const [name, value] of Object.entries(order.env)) if (value === null) delete env[name]
   return env as Environment
@@ -45,11 +46,13 @@ export function environmentFor(base: Environment, order: LaunchOrder): Environme
 export async function prepare(order: LaunchOrder): Promise<ErrorInfo | undefined> {
   const wrong = await cwdFailure(order.cwd)
   if (wrong !== undefined) return wrong
-  const { reportFile, fifo, control } = order
+  const { reportFile, fifo, control, cleanup } = order
+  const tmp = cleanup?.tmp ?? null
   return (
     (reportFile === null ? undefined : await made('report file', reportFile, makeEmpty)) ??
     (fifo === null ? undefined : await made('FIFO for stdin', fifo, makeFifo)) ??
-    (control === null ? undefined : await made('place for a control file', control, makeRoom))
+    (control === null ? undefined : await made('place for a control file', control, makeRoom)) ??
+    (tmp === null ? undefined : await made('folder for REEVE_TMP', tmp, makeFolder))
   )
 }
 
@@ -74,6 +77,12 @@ async function made(
 
 /** What an earlier life was asked is not asked of this one. */
 const makeRoom = async (path: string): Promise<void> => removeControl(path)
+
+/** One that was left, or that someone put there, is not taken for it. */
+async function makeFolder(path: string): Promise<void> {
+  await removeFolder(path, new AbortController().signal)
+  await mkdir(path, { recursive: true, mode: 0o700 })
+}
 
 async function makeEmpty(path: string): Promise<void> {
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants

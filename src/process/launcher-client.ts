@@ -13,6 +13,8 @@ import { held } from './held.ts'
 import { scrubbed } from './launch.ts'
 import { failed } from './launch-errors.ts'
 import type {
+  CommandEnd,
+  CommandOrder,
   KeptLife,
   Launcher,
   LauncherEvents,
@@ -29,7 +31,7 @@ import { deferred } from './outbox.ts'
 import { NOBODY, predecessorsIn, read } from './predecessors.ts'
 import { addressOf, lineOf, MAX_LINE, PROTOCOL, type Reply, type Request, termsOf } from './protocol.ts'
 import { Pulse } from './pulse.ts'
-import { Questions } from './questions.ts'
+import { LOST, Questions } from './questions.ts'
 import type { ReadBook } from './read-book.ts'
 
 const USAGE_WITHIN_MS = 5_000
@@ -37,6 +39,8 @@ const VITALS_WITHIN_MS = 5_000
 /** A launcher under load may take its time; until it has taken all, the books of those before stay. */
 const TAKEN_WITHIN_MS = 10_000
 const DEAD_WITHIN_MS = 2_000
+/** What a command that is out of time takes until its tree is gone, and until that is told. */
+const RUN_SLACK_MS = 10_000
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 2_000
 
@@ -71,7 +75,7 @@ export class LauncherClient implements Launcher {
   private constructor(options: LauncherOptions) {
     this.#options = options
     this.#clock = options.clock
-    this.#questions = new Questions(options.clock)
+    this.#questions = new Questions(options.clock, (request) => this.#sends(request))
     this.#events = deferred(options.events)
     this.#over = new Promise((resolve) => {
       this.#done = resolve
@@ -186,12 +190,42 @@ export class LauncherClient implements Launcher {
     if (this.#abandoned) return []
     const vitals = await this.#questions.ask<readonly TreeVitals[]>(
       (id) => ({ type: 'vitals', id, lives: lives.map(addressOf), options }),
-      (request) => this.#send(request),
       VITALS_WITHIN_MS,
     )
     if (vitals !== LATE) return vitals
     this.#events.warning(`The launcher did not tell vitals within ${VITALS_WITHIN_MS / 1000} s.`)
     return []
+  }
+
+  async run(order: CommandOrder, over: AbortSignal): Promise<CommandEnd> {
+    if (this.#abandoned || over.aborted) return { failure: 'it was not started' }
+    const { hook, what } = order
+    if (hook !== null)
+      this.#ledger.cleanup(order, ({ begun, ...cleanup }) => ({
+        ...cleanup,
+        begun: begun === null ? null : Math.max(begun, hook + 1),
+      }))
+    let halt = (): void => {}
+    const answered = this.#questions.once<CommandEnd>(
+      (id) => {
+        halt = () => this.#send({ type: 'halt', id })
+        return { type: 'run', id, order }
+      },
+      order.timeoutMs + order.killWaitMs + RUN_SLACK_MS,
+    )
+    over.addEventListener('abort', halt, { once: true })
+    const answer = await answered
+    over.removeEventListener('abort', halt)
+    if (answer === LATE) return { failure: 'the launcher did not say in time what became of it' }
+    if (answer !== LOST) return answer
+    // What a probe leaves carries the marker of its agent, and is found with its tree.
+    if (hook === null || what.kind !== 'command') return { failure: 'the launcher died while it ran' }
+    return this.run({ ...order, what: { kind: 'end' } }, over)
+  }
+
+  leave(life: LifeAddress): void {
+    this.#ledger.cleanup(life, (cleanup) => ({ ...cleanup, begun: null }))
+    this.#send({ type: 'leave', life: addressOf(life) })
   }
 
   release(life: LifeAddress): void {
@@ -207,6 +241,12 @@ export class LauncherClient implements Launcher {
     await held(within(this.#clock, this.#over, timeoutMs))
     this.#abandoned = true
     this.#connection?.end()
+  }
+
+  /** Whether there is a launcher that takes it. */
+  #sends(request: Request): boolean {
+    this.#send(request)
+    return this.#connection !== undefined
   }
 
   #send(request: Request): void {
@@ -287,6 +327,8 @@ export class LauncherClient implements Launcher {
       case 'usage':
         this.#usages.get(reply.id)?.resolve(reply.usage)
         return
+      case 'ran':
+        return this.#questions.answered(reply.id, reply.end)
       case 'vitals':
         return this.#questions.answered(reply.id, reply.vitals)
       case 'pong':
@@ -312,6 +354,7 @@ export class LauncherClient implements Launcher {
   async #closed(connection: Connection): Promise<void> {
     this.#connection = undefined
     this.#pulse?.stop()
+    this.#questions.lost()
     if (this.#abandoned) return this.#done()
     if (this.#left || (this.#closing && this.#ledger.living === 0)) {
       await connection.process.exited()

@@ -46,6 +46,51 @@ export interface LaunchOrder extends LifeAddress {
   readonly onSupervisorDeath: 'end' | 'adopt'
   /** How long it waits for a successor before it is ended all the same. Without meaning for `end`. */
   readonly adoptForMs: number
+  /** `null`: there is nothing to clean up. */
+  readonly cleanup: CleanupTerms | null
+}
+
+/** What is to be done at the end of a life, by a launcher that is left alone as well. */
+export interface CleanupTerms {
+  /** The commands among the hooks, in their order. */
+  readonly commands: readonly CommandWork[]
+  /** For each. */
+  readonly timeoutMs: number
+  /** Its folder, made before the fork (0700) and removed after all hooks; `null`: none. */
+  readonly tmp: string | null
+  /** How many of the commands were begun: these are not run again. `null`: nothing is to be cleaned up. */
+  readonly begun: number | null
+}
+
+/** A command that is run for a life, beside it. */
+export interface CommandWork {
+  readonly kind: 'command'
+  readonly command: readonly [string, ...string[]]
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string | null>>
+  /** What it says is appended to it; `null`: the last of it is told when it fails, and the rest is dropped. */
+  readonly logFile: string | null
+}
+
+export interface CommandOrder extends LifeAddress {
+  /** What it starts carries this as `REEVE_LIFE`. */
+  readonly marker: string
+  readonly what:
+    | CommandWork
+    /** A folder is removed with all that is in it; no link is followed. */
+    | { readonly kind: 'remove'; readonly folder: string }
+    /** Whatever carries the marker is ended: its launcher died. */
+    | { readonly kind: 'end' }
+  /** Then its tree is ended: SIGTERM, SIGKILL after 1 s. */
+  readonly timeoutMs: number
+  readonly killWaitMs: number
+  /** Which of the life's `cleanup.commands` it is: begun once, it is not begun again. `null`: none of them. */
+  readonly hook: number | null
+}
+
+/** How a command ended; `null`: well, with exit code 0. */
+export interface CommandEnd {
+  readonly failure: string | null
 }
 
 /** The part of an order that outlasts the fork: what it takes to find a tree, to end it, and to rotate its log. */
@@ -166,6 +211,13 @@ export interface Launcher {
   usage(lives: readonly LifeAddress[]): Promise<readonly TreeUsage[]>
   /** What the trees of these lives use, from one pass for all of them. Those unknown, or gone, are left out. */
   vitals(lives: readonly LifeAddress[], options: VitalsOptions): Promise<readonly TreeVitals[]>
+  /**
+   * Runs a command for a life, or removes a folder of it: to its end, or until it is aborted. Its tree is over with it.
+   * Never rejects. When the launcher dies meanwhile, what is left of it is ended, and it has failed.
+   */
+  run(order: CommandOrder, over: AbortSignal): Promise<CommandEnd>
+  /** What this life leaves stays as it is: no hook is run by a launcher that is left alone, no folder removed. */
+  leave(life: LifeAddress): void
   /** The life is over and told: nothing is asked of it any more. */
   release(life: LifeAddress): void
   /** Lets go: resolves when the launcher has left, or after `timeoutMs`. What still lives is ended, whatever its terms. */

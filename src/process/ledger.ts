@@ -11,7 +11,14 @@ import {
   type Reason,
 } from '../../machines/events.ts'
 import { type Chapter, keptFrom } from './chapters.ts'
-import type { KeptLife, LauncherAnswer, LaunchOrder, LifeTerms, SweepOptions } from './launcher.ts'
+import type {
+  CleanupTerms,
+  KeptLife,
+  LauncherAnswer,
+  LaunchOrder,
+  LifeTerms,
+  SweepOptions,
+} from './launcher.ts'
 import { addressOf, type Request, termsOf } from './protocol.ts'
 
 interface Question {
@@ -20,7 +27,7 @@ interface Question {
 }
 
 interface Entry {
-  readonly terms: LifeTerms
+  terms: LifeTerms
   phase: 'launching' | 'live' | 'over'
   /** Until its outcome is known: a launcher that has not seen it yet gets it whole. */
   order: LaunchOrder | undefined
@@ -110,6 +117,13 @@ export class Ledger {
             gentle: entry.sweep.gentle && options.gentle,
             killWaitMs: Math.min(entry.sweep.killWaitMs, options.killWaitMs),
           }
+  }
+
+  /** What is left to clean up after it, should a new launcher have to: as its terms say then. */
+  cleanup(life: LifeAddress, left: (cleanup: CleanupTerms) => CleanupTerms): void {
+    const entry = this.#get(life)
+    if (entry === undefined || entry.terms.cleanup === null) return
+    entry.terms = { ...entry.terms, cleanup: left(entry.terms.cleanup) }
   }
 
   release(life: LifeAddress): void {

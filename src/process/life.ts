@@ -12,13 +12,17 @@ import type { Exit, LifeAddress, ProcessIdentity } from '../../machines/events.t
 import { errnoOf } from '../errors.ts'
 import { tryRemoveControl } from './control-file.ts'
 import { closeFifo, type Fifo, reopenFifo } from './fifo.ts'
-import type { EndCause, LifeTerms } from './launcher.ts'
+import type { CleanupTerms, CommandEnd, EndCause, LifeTerms } from './launcher.ts'
 import type { Hunt } from './marker-pass.ts'
 import { ticksNow } from './proc.ts'
 import { addressOf, termsOf } from './protocol.ts'
 import type { Spared } from './spared.ts'
 import type { Sweep } from './sweep.ts'
 import { Tree } from './tree.ts'
+
+const UNSEEN: CommandEnd = {
+  failure: 'it was begun by a launcher that is gone: how it ended was not seen',
+}
 
 export class Life {
   readonly terms: LifeTerms
@@ -42,6 +46,11 @@ export class Life {
   settled = false
   /** No leader is known, but there may have been one. */
   mayHaveTree = false
+  /** How its leader ended; `null`: it lives, never came, or nobody saw it. */
+  exit: Exit | null = null
+  /** What is to be done at its end, as far as it was not begun. */
+  cleanup: CleanupTerms | null
+  readonly #hooks = new Map<number, Promise<CommandEnd>>()
   /** To be forgotten once it is over. */
   released = false
   sweep: Sweep | undefined
@@ -59,6 +68,8 @@ export class Life {
   constructor(terms: LifeTerms, spared: Spared) {
     this.terms = termsOf(terms)
     this.address = addressOf(terms)
+    // A version before had none.
+    this.cleanup = this.terms.cleanup ?? null
     this.tree = new Tree(spared, terms.detachOk)
     this.over = new Promise((resolve) => {
       this.#settle = resolve
@@ -91,7 +102,39 @@ export class Life {
     this.watched = true
   }
 
+  /** There is something to clean up that nobody has begun, or may have left undone. */
+  get isDirty(): boolean {
+    if (this.released || this.cleanup === null || this.cleanup.begun === null) return false
+    const { commands, tmp, begun } = this.cleanup
+    return begun < commands.length + (tmp === null ? 0 : 1)
+  }
+
+  /** A clean-up command is run once, whoever asks for it; whoever asks again is told how it ended. */
+  hook(index: number, run: () => Promise<CommandEnd>): Promise<CommandEnd> {
+    const known = this.#hooks.get(index)
+    if (known !== undefined) return known
+    const { begun = 0, commands = [] } = this.cleanup ?? {}
+    if (begun === null) return Promise.resolve({ failure: null })
+    // A folder can be removed twice.
+    if (index < begun && index < commands.length) return Promise.resolve(UNSEEN)
+    this.#cleanupFrom((begun) => Math.max(begun, index + 1))
+    const running = run()
+    this.#hooks.set(index, running)
+    return running
+  }
+
+  /** What it leaves stays as it is. */
+  leave(): void {
+    this.#cleanupFrom(() => null)
+  }
+
+  #cleanupFrom(next: (begun: number) => number | null): void {
+    const begun = this.cleanup?.begun ?? null
+    if (this.cleanup !== null && begun !== null) this.cleanup = { ...this.cleanup, begun: next(begun) }
+  }
+
   ended(exit: Exit | undefined): void {
+    this.exit = exit ?? null
     this.phase = 'over'
     this.tree.leaderGone = true
     // A child of ours held its pid until it was waited for, which was just now.

@@ -18,9 +18,13 @@ import { errnoOf, messageOf } from '../errors.ts'
 import { Alone } from './alone.ts'
 import type { Book } from './book.ts'
 import { chapterFrom, keptFrom } from './chapters.ts'
+import { cleanUpAlone } from './cleaner.ts'
+import { Commands } from './commands.ts'
 import { type Environment, fork, prepare, scrubbed, unprepare } from './launch.ts'
 import { failed } from './launch-errors.ts'
 import type {
+  CommandEnd,
+  CommandOrder,
   EndCause,
   KeptLife,
   LauncherAnswer,
@@ -64,6 +68,8 @@ const USAGE_SLICE = 16
 /** A supervisor that takes over claims what it wants to keep; it has this long for it. */
 const CLAIM_WITHIN_MS = 10_000
 
+const NEVER = new AbortController().signal
+
 const NOTHING_SEEN: Exit = { code: null, signal: null }
 
 export class Lives {
@@ -76,6 +82,7 @@ export class Lives {
   readonly #reaper: Reaper
   readonly #watch: Watch
   readonly #logs: LogKeeper
+  readonly #commands: Commands
   readonly #alone: Alone
   #env: Environment = {}
   #keepExits = false
@@ -83,6 +90,8 @@ export class Lives {
   #served = false
   /** Lives whose tree may still live. */
   #unsettled = 0
+  /** Lives that are ended, or cleaned up after, here. */
+  #cleaning = 0
   #closing = false
 
   constructor({ spared, clock, events, book, idle }: LivesOptions) {
@@ -93,6 +102,12 @@ export class Lives {
     this.#idle = idle
     this.#watch = new Watch(clock, (life) => this.#exited(life, NOTHING_SEEN))
     this.#logs = new LogKeeper({ clock, warning: events.warning.bind(events) })
+    this.#commands = new Commands({
+      env: () => this.#env,
+      spared,
+      clock,
+      warning: events.warning.bind(events),
+    })
     this.#reaper = new Reaper({ spared, clock, watch: this.#watch, warning: events.warning.bind(events) })
     this.#alone = new Alone({
       clock,
@@ -123,7 +138,7 @@ export class Lives {
     this.#book.save()
     for (const life of [...this.#lives.values()]) {
       life.claimed = false
-      if (!life.settled && !life.dismissed) this.#alone.left(life, 0, neverAdopted)
+      if ((!life.settled || life.isDirty) && !life.dismissed) this.#alone.left(life, 0, neverAdopted)
       else this.#forgetIfDone(life)
     }
     this.#leaveIfIdle()
@@ -152,7 +167,7 @@ export class Lives {
     if (life === undefined) return this.#book.forget(address)
     life.dismissed = true
     life.claimed = false
-    if (life.settled) this.#forgetIfDone(life)
+    if (life.settled && !life.isDirty) this.#forgetIfDone(life)
     else void this.#alone.end(life, 'supervisor_gone')
   }
 
@@ -181,7 +196,8 @@ export class Lives {
       case 'failed':
         life.ended(undefined)
         this.#settle(life)
-        return
+        if (!life.isDirty) return
+        break
       case 'ending':
         life.why = state.why
         life.resume(state.rungsTaken, this.#clock.now())
@@ -194,7 +210,9 @@ export class Lives {
         life.why = state.why
         life.adopted(state.process)
         life.ended(NOTHING_SEEN)
-        if (state.swept !== null) return this.#settle(life)
+        life.exit = state.exit
+        if (state.swept !== null) this.#settle(life)
+        if (life.settled && !life.isDirty) return
         break
       default:
         return state satisfies never
@@ -275,6 +293,19 @@ export class Lives {
       lives.filter(({ leader }) => leader !== undefined),
       exact,
     )
+  }
+
+  run(order: CommandOrder, over: AbortSignal): Promise<CommandEnd> {
+    const life = order.what.kind === 'end' ? undefined : this.#get(order)
+    return life === undefined || order.hook === null
+      ? this.#command(order, over)
+      : this.#hook(life, order.hook, order)
+  }
+
+  leave(address: LifeAddress): void {
+    const life = this.#get(address)
+    life?.leave()
+    if (life !== undefined) this.#book.cleanup(address, null)
   }
 
   release(address: LifeAddress): void {
@@ -421,9 +452,42 @@ export class Lives {
     this.withdraw(life.address)
     const signalled = life.phase === 'live' && (await this.#reaper.walk(life, halted))
     if (halted?.aborted && life.phase !== 'over') return []
-    const { escaped } = await this.#sweep(life, { gentle: !signalled, killWaitMs: life.terms.killWaitMs })
-      .done
-    return escaped
+    // Swept, it counts as settled: that alone must not let this launcher go.
+    this.#cleaning++
+    try {
+      const { escaped } = await this.#sweep(life, { gentle: !signalled, killWaitMs: life.terms.killWaitMs })
+        .done
+      await this.#cleanUp(life, halted)
+      return escaped
+    } finally {
+      this.#cleaning--
+      this.#leaveIfIdle()
+    }
+  }
+
+  async #cleanUp(life: Life, halted: AbortSignal | undefined): Promise<void> {
+    // One that a supervisor began and did not live to see ends first.
+    await this.#commands.idle(life.address)
+    await cleanUpAlone(life, {
+      halted,
+      run: (order) => this.#hook(life, order.hook ?? 0, order),
+      failed: (message) => this.#events.warning(message),
+    })
+  }
+
+  /** Once, whoever asks for it; it goes on when its supervisor is gone. */
+  #hook(life: Life, index: number, order: CommandOrder): Promise<CommandEnd> {
+    return life.hook(index, async () => {
+      this.#book.cleanup(life.address, life.cleanup?.begun ?? null)
+      await this.#commands.idle(life.address)
+      return this.#command(order, NEVER)
+    })
+  }
+
+  async #command(order: CommandOrder, over: AbortSignal): Promise<CommandEnd> {
+    const end = await this.#commands.run(order, over)
+    this.#leaveIfIdle()
+    return end
   }
 
   /** Nothing of it lives, or nothing that could be ended. */
@@ -435,7 +499,8 @@ export class Lives {
   }
 
   #leaveIfIdle(): void {
-    if (!this.#served && !this.#closing && this.#unsettled === 0) this.#idle()
+    const isBusy = this.#unsettled > 0 || this.#cleaning > 0 || this.#commands.busy
+    if (!this.#served && !this.#closing && !isBusy) this.#idle()
   }
 
   /** Nobody will ask for it any more. */

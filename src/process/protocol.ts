@@ -6,6 +6,8 @@
 import type { AskingRung } from '../../machines/escalation.ts'
 import type { LifeAddress, Reason } from '../../machines/events.ts'
 import type {
+  CommandEnd,
+  CommandOrder,
   KeptLife,
   LauncherAnswer,
   LaunchOrder,
@@ -17,7 +19,7 @@ import type {
 } from './launcher.ts'
 
 /** Raised with every change that an older launcher would misread. */
-export const PROTOCOL = 2
+export const PROTOCOL = 3
 
 export interface Greeting {
   readonly type: 'hello'
@@ -46,6 +48,10 @@ export type Request =
       readonly lives: readonly LifeAddress[]
       readonly options: VitalsOptions
     }
+  | { readonly type: 'run'; readonly id: number; readonly order: CommandOrder }
+  /** A command that was asked for is wanted no more. */
+  | { readonly type: 'halt'; readonly id: number }
+  | { readonly type: 'leave'; readonly life: LifeAddress }
   | { readonly type: 'release'; readonly life: LifeAddress }
   /**
    * A life of a launcher that died, or of another protocol. `claimed`: the supervisor has it in its hands. `rotate`: nobody
@@ -76,6 +82,7 @@ export type Reply =
   | { readonly type: 'refused'; readonly reason: Refusal; readonly message: string }
   | { readonly type: 'answer'; readonly answer: LauncherAnswer }
   | { readonly type: 'usage'; readonly id: number; readonly usage: readonly TreeUsage[] }
+  | { readonly type: 'ran'; readonly id: number; readonly end: CommandEnd }
   | { readonly type: 'vitals'; readonly id: number; readonly vitals: readonly TreeVitals[] }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'pong'; readonly id: number }
@@ -106,6 +113,7 @@ export function termsOf(order: LifeTerms): LifeTerms {
     detachOk: order.detachOk,
     onSupervisorDeath: order.onSupervisorDeath,
     adoptForMs: order.adoptForMs,
+    cleanup: order.cleanup,
   }
 }
 

@@ -48,6 +48,7 @@ const FORMS: Readonly<Record<BookLine['type'], (line: Plain) => boolean>> = {
   ending: ({ life, why }) => isAddress(life) && typeof why === 'string',
   exited: ({ life, exit }) => isAddress(life) && isPlain(exit),
   swept: ({ life, swept }) => isAddress(life) && isPlain(swept),
+  cleanup: ({ life, begun }) => isAddress(life) && (begun === null || isCount(begun)),
   forgotten: ({ life }) => isAddress(life),
 }
 

@@ -120,6 +120,7 @@ export class Rig {
       detachOk: false,
       onSupervisorDeath: 'end',
       adoptForMs: 0,
+      cleanup: null,
       ...overrides,
     }
     this.#orders.push(order)
