@@ -15,7 +15,7 @@ export const ERRORS = {
   ended_before_ready: 'It was stopped, or ended by itself, before it was ready. `record` is attached.',
   kill_failed:
     'Still there `killWait` after SIGKILL (uninterruptible sleep, most often). Reeve goes on trying.',
-  cleanup_failed: 'A clean-up hook threw or ran out of time. The others ran, the agent ended.',
+  cleanup_failed: 'A clean-up hook threw, failed or ran out of time. The others ran, the agent ended.',
   cleanup_lost:
     'Clean-up functions went with the supervisor that died: a successor cannot run them. Noted as a failed clean-up.',
   not_accepting_input:

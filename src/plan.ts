@@ -43,6 +43,8 @@ export interface AgentPlan {
   readonly ready: Readiness
   /** `null`: silence is never a stall. */
   readonly heartbeat: HeartbeatPolicy | null
+  /** `null`: it is not asked. */
+  readonly liveness: { readonly probe: ProbePlan; readonly failures: number } | null
   readonly life: LifePolicy
   readonly restart: RestartPolicy
   readonly ttlMs: number | null
@@ -97,11 +99,12 @@ export function overlay(...layers: unknown[]): unknown {
 
 /** `restart: 'transient'` is short for `{policy: 'transient'}`; what makes ready is one choice, never a mixture. */
 function spelledOut(spec: Partial<AgentSpec>): Plain {
-  const { restart, ready } = spec
+  const { restart, ready, liveness } = spec
   return {
     ...spec,
     ...(typeof restart === 'string' && { restart: { policy: restart } }),
     ...(ready !== undefined && { ready: () => ready }),
+    ...(liveness !== undefined && { liveness: () => liveness }),
   }
 }
 
@@ -134,7 +137,7 @@ function laidOver({ layers, merged }: Base, spec: AgentSpec): Whole {
   return { ...merged, ...Object.fromEntries(own) } as Whole
 }
 
-type Whole = Required<Omit<AgentSpec, 'restart' | 'heartbeat' | 'ready' | 'output'>> & {
+type Whole = Required<Omit<AgentSpec, 'restart' | 'heartbeat' | 'ready' | 'liveness' | 'output'>> & {
   readonly restart: {
     readonly policy: RestartPolicy['type']
     readonly backoff: { [K in keyof typeof DEFAULTS.restart.backoff]: number }
@@ -144,6 +147,7 @@ type Whole = Required<Omit<AgentSpec, 'restart' | 'heartbeat' | 'ready' | 'outpu
     | false
     | (HeartbeatPolicy & { timeout: number; grace: number; maxWait: number; onStall: 'report' | 'terminate' })
   readonly ready: () => NonNullable<AgentSpec['ready']>
+  readonly liveness?: () => AgentSpec['liveness']
   readonly output: { readonly maxSize: Size; readonly keep: number }
 }
 
@@ -219,6 +223,7 @@ export function planOf(
         sources: heartbeat.sources,
       }) ||
       null,
+    liveness: livenessOf(whole.liveness?.()),
     life: {
       spawnTimeoutMs: durationMs(whole.spawnTimeout ?? 0, 'spawnTimeout'),
       readyAtSpawn: ready === 'spawned',
@@ -253,6 +258,12 @@ export function planOf(
     significant: whole.significant ?? false,
     given: fingerprint(group === undefined ? spec : [group, spec]),
   }
+}
+
+function livenessOf(spec: AgentSpec['liveness']): AgentPlan['liveness'] {
+  const probe = spec ? probePlanOf(spec, DEFAULTS.livenessProbe, 'liveness') : undefined
+  if (!spec || probe === undefined) return null
+  return { probe, failures: spec.failures ?? DEFAULTS.livenessProbe.failures }
 }
 
 const stepOf = (hook: CleanupHook | CleanupCommand, folder: string): CleanupStep =>

@@ -44,15 +44,29 @@ export const probeFields = {
       'must be an address like "http://127.0.0.1:3000/health", or {url, every, timeout}',
     )
     .optional(),
+  exec: z
+    .union([argv, z.strictObject({ command: argv, ...timing })], {
+      error: 'must be an argv like ["pg_isready", "-q"], or {command, every, timeout}',
+    })
+    .optional(),
 }
 
 const probe = z.strictObject(probeFields)
 type ProbeSpec = z.input<typeof probe>
 
+const FAILURES = 'must be how many in a row: a whole number from 1 to 1000'
+
+/** Asked as long as it runs. */
+export const livenessFields = {
+  ...probeFields,
+  failures: z.number(FAILURES).int(FAILURES).min(1, FAILURES).max(1000, FAILURES).optional(),
+}
+
 /** Serialisable: what it takes to ask. */
 export type ProbePlan = (
   | { readonly kind: 'port'; readonly host: string; readonly port: number }
   | { readonly kind: 'http'; readonly url: string }
+  | { readonly kind: 'exec'; readonly command: readonly [string, ...string[]] }
 ) & { readonly everyMs: number; readonly timeoutMs: number }
 
 export interface ProbeTiming {
@@ -62,11 +76,11 @@ export interface ProbeTiming {
 
 /** What was asked for, with defaults laid under it; `undefined` when it names no probe. */
 export function probePlanOf(spec: ProbeSpec, defaults: ProbeTiming, field: string): ProbePlan | undefined {
-  const { port, http } = spec
-  const given = port ?? http
+  const { port, http, exec } = spec
+  const given = port ?? http ?? exec
   if (given === undefined) return undefined
   const timed: { every?: Duration | undefined; timeout?: Duration | undefined } =
-    typeof given === 'object' ? given : {}
+    typeof given === 'object' && !('length' in given) ? given : {}
   const times = {
     everyMs: durationMs(timed.every ?? defaults.every, `${field}.every`),
     timeoutMs: durationMs(timed.timeout ?? defaults.timeout, `${field}.timeout`),
@@ -74,6 +88,10 @@ export function probePlanOf(spec: ProbeSpec, defaults: ProbeTiming, field: strin
   if (port !== undefined) {
     const where = typeof port === 'number' ? { port } : port
     return { kind: 'port', host: where.host ?? '127.0.0.1', port: where.port, ...times }
+  }
+  if (exec !== undefined) {
+    const command = 'command' in exec ? exec.command : exec
+    return { kind: 'exec', command: [...command] as [string, ...string[]], ...times }
   }
   const { url } = typeof http === 'string' ? { url: http } : (http as { url: string })
   return { kind: 'http', url, ...times }

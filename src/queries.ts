@@ -1,9 +1,11 @@
 /** Asking the registry: what it has, overlaid with what memory knows better, each answer within a limit. */
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
+import path from 'node:path'
 import type { Entry } from '../machines/events.ts'
 import { within } from './deferred.ts'
 import { messageOf, ReeveError } from './errors.ts'
 import { logFileOf } from './home.ts'
+import { removeFolder } from './process/remove-folder.ts'
 import { type AgentRecord, newestFirst } from './registry/record.ts'
 import type { Registry } from './registry/registry.ts'
 import type { Runtime } from './runtime.ts'
@@ -70,7 +72,15 @@ export async function removeAgent(runtime: Runtime, id: string, history: boolean
     })
     if (seat) runtime.roster.forget(seat)
     if (history) await rm(logFileOf(runtime.home, agentId), { force: true })
+    await removeLeftFolders(runtime, agentId)
   } finally {
     if (seat) seat.removing = false
   }
+}
+
+/** What `cleanup: false` left of its lives, for a look: with its record it goes. */
+async function removeLeftFolders({ home }: Runtime, agentId: string): Promise<void> {
+  const never = new AbortController().signal
+  for (const name of await readdir(home.tmp))
+    if (name.startsWith(`${agentId}.`)) await removeFolder(path.join(home.tmp, name), never)
 }

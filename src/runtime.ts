@@ -11,6 +11,7 @@ import { type Entry, type EntryDraft, isEnd, isNote, type LifeAddress } from '..
 import type { Heir } from '../machines/keeping.ts'
 import type { ChildSpec } from '../machines/members.ts'
 import { type SupervisorEmitted, type SupervisorEvent, supervisorMachine } from '../machines/supervisor.ts'
+import { Asking } from './asking.ts'
 import { type Clock, timestamp } from './clock.ts'
 import { lifeEffects } from './effects.ts'
 import { messageOf, ReeveError } from './errors.ts'
@@ -110,6 +111,12 @@ export class Runtime {
       send: (event) => this.send(event),
       warn: (warning) => this.listeners.warn(warning),
       outside,
+      asking: new Asking({
+        home,
+        clock,
+        launcher: () => this.launcher,
+        send: (event) => this.send(event),
+      }),
       launcher: () => this.launcher,
     })
   }
@@ -263,6 +270,8 @@ export class Runtime {
     const { agentId } = seat.life
     const message = `${seat.plan.name} was not gone when the supervisor's time to stop ran out`
     const error = new ReeveError('kill_failed', message, { agentId, record: seat.record })
+    seat.stopReadiness?.()
+    seat.stopLiveness?.()
     this.launcher.signal(seat.life, 'SIGKILL')
     for (const { deferred } of seat.endWaiters.splice(0)) deferred.reject(error)
     seat.ready.reject(error)
@@ -336,6 +345,7 @@ export class Runtime {
       case 'reaping':
         if (seat.lifePid === null && draft.process) seat.lifePid = seat.lastPid = draft.process.pid
         seat.stopReadiness?.()
+        seat.stopLiveness?.()
         this.vigil.forget(life)
         this.vitals.unlimit(life)
         if (entry.to === 'reaping') this.vigil.exited(seat)

@@ -68,6 +68,7 @@ export class Seat {
   exited = false
   kill: { lastSignal: NodeJS.Signals | null; forced: boolean } = { lastSignal: null, forced: false }
   stopReadiness: (() => void) | undefined
+  stopLiveness: (() => void) | undefined
   /** Reports that came before the launcher's word that there is a process. */
   early: { readonly report: Report; readonly offset: number }[] = []
   input: InputPipe | undefined

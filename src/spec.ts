@@ -4,7 +4,7 @@
  */
 import os from 'node:os'
 import { z } from 'zod'
-import { argv, noNul, probeFields } from './probes.ts'
+import { argv, livenessFields, noNul, probeFields } from './probes.ts'
 import type { AgentRecord } from './registry/record.ts'
 import { size } from './size.ts'
 import { duration, notBuilt, positive, shown } from './strict.ts'
@@ -73,7 +73,7 @@ export function regExpOf(pattern: string, flags?: string): RegExp | undefined {
   }
 }
 
-const WAYS_READY = ['report', 'line', 'port', 'http'] as const
+const WAYS_READY = ['report', 'line', 'port', 'http', 'exec'] as const
 
 const readyObject = z
   .strictObject({
@@ -85,11 +85,18 @@ const readyObject = z
       )
       .optional(),
     ...probeFields,
-    exec: notBuilt('Readiness by exec'),
     timeout: positive.optional(),
   })
   .refine((ready) => WAYS_READY.filter((way) => ready[way] !== undefined).length === 1, {
-    error: 'must have exactly one of `report: true`, `line`, `port` and `http`',
+    error: 'must have exactly one of `report: true`, `line`, `port`, `http` and `exec`',
+  })
+
+const WAYS_WELL = ['port', 'http', 'exec'] as const
+
+const livenessObject = z
+  .strictObject(livenessFields)
+  .refine((liveness) => WAYS_WELL.filter((way) => liveness[way] !== undefined).length === 1, {
+    error: 'must have exactly one of `port`, `http` and `exec`',
   })
 
 const SOURCES = ['report', 'output', 'cpu'] as const
@@ -142,15 +149,14 @@ export const restartSchema = z.union(
 
 const exitCode = z.number().int().min(0).max(255)
 
+const notAHook = (issue: { input?: unknown }) =>
+  `${shown(issue.input)} is no clean-up hook. Write a function, or {command: ["rm", "-r", "/path"]}`
 const cleanupHook = z.union(
   [
-    z.custom<(agent: unknown) => unknown>((hook) => typeof hook === 'function', 'must be a function'),
+    z.custom<(agent: unknown) => unknown>((hook) => typeof hook === 'function', { error: notAHook }),
     z.strictObject({ command: argv, cwd: folder.optional() }),
   ],
-  {
-    error: (issue) =>
-      `${shown(issue.input)} is no clean-up hook. Write a function, or {command: ["rm", "-r", "/path"]}`,
-  },
+  { error: notAHook },
 )
 
 export const agentSpecSchema = z.strictObject({
@@ -185,12 +191,12 @@ export const agentSpecSchema = z.strictObject({
   ready: z
     .union(
       [z.literal('spawned'), readyObject],
-      'must be "spawned", {report: true}, {line: RegExp or text}, {port} or {http}',
+      'must be "spawned", {report: true}, {line: RegExp or text}, {port}, {http} or {exec}',
     )
     .optional()
     .meta({
       description:
-        '`"spawned"`, or `{report: true}`, `{line: RegExp or text}` (in JSON `{line: {pattern, flags}}`), `{port: 3000}` (takes a connection), `{http: "http://127.0.0.1:3000/health"}` (answers 200–399), with `timeout`; then the ladder. A probe has times of its own: `{port: {port, host, every, timeout}}`, `{http: {url, every, timeout}}`',
+        '`"spawned"`, or `{report: true}`, `{line: RegExp or text}` (in JSON `{line: {pattern, flags}}`), `{port: 3000}` (takes a connection), `{http: "http://127.0.0.1:3000/health"}` (answers 200–399), `{exec: ["pg_isready"]}` (exits with 0), with `timeout`; then the ladder. A probe has times of its own: `{port: {port, host, every, timeout}}`, `{http: {url, every, timeout}}`, `{exec: {command, every, timeout}}`',
     }),
   spawnTimeout: positive.optional().meta({ description: 'no process by then: `crashed`, `spawn_failed`' }),
   heartbeat: z
@@ -202,6 +208,16 @@ export const agentSpecSchema = z.strictObject({
     .meta({
       description:
         'silence beyond `timeout` is a stall; `output` (the log grew) and `cpu` (the tree used CPU) are looked at only when a deadline would pass. `onStall: "report"` marks and tells, `"terminate"` ends it after `grace`. `idle` and `waiting` hold the deadline up to `maxWait`. `false`: off',
+    }),
+  liveness: z
+    .union(
+      [z.literal(false), livenessObject],
+      'must be false, or one of {port}, {http} and {exec}, with failures',
+    )
+    .optional()
+    .meta({
+      description:
+        'asks it as long as it runs, as `ready` does, by `{port}`, `{http}` or `{exec}`: after so many `failures` in a row the ladder, reason `liveness`, which counts as a crash',
     }),
   stop: z.array(rung).max(MAX_RUNGS).readonly().optional().meta({
     description:
@@ -304,6 +320,7 @@ export const DEFAULTS = freeze({
   ready: 'spawned',
   readyTimeout: '30s',
   readyProbe: { every: '250ms', timeout: '1s' },
+  livenessProbe: { every: '10s', timeout: '1s', failures: 3 },
   spawnTimeout: '10s',
   heartbeat: {
     timeout: '120s',

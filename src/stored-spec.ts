@@ -20,7 +20,7 @@ interface Stored {
 }
 
 export function storedSpec(plan: AgentPlan): Stored {
-  const { cleanup = [], ready } = plan.whole
+  const { cleanup = [], ready, liveness } = plan.whole
   // Of the defaults, some are no fields of a spec.
   const whole = Object.fromEntries(FIELDS.map((field) => [field, plan.whole[field]]))
   const hooks = cleanup as readonly unknown[]
@@ -29,7 +29,15 @@ export function storedSpec(plan: AgentPlan): Stored {
   const line = typeof readiness === 'object' && readiness.line instanceof RegExp ? readiness.line : undefined
   const { id, name, cwd, order, around } = plan
   return {
-    spec: { ...whole, id, name, cwd, ready: readiness, cleanup: kept },
+    spec: {
+      ...whole,
+      id,
+      name,
+      cwd,
+      ready: readiness,
+      liveness: (liveness as (() => AgentSpec['liveness']) | undefined)?.(),
+      cleanup: kept,
+    },
     ...(line && { line: { source: line.source, flags: line.flags } }),
     cleanupLost: hooks.length - kept.length + plan.cleanupLost,
     order,

@@ -2,17 +2,15 @@
 import { cancelWaitOf } from '../machines/escalation.ts'
 import { type Activity, type Evidence, type LifeAddress, lifeKey } from '../machines/events.ts'
 import type { SupervisorEvent } from '../machines/supervisor.ts'
+import type { Asking } from './asking.ts'
 import type { Clock } from './clock.ts'
 import { within } from './deferred.ts'
 import { messageOf } from './errors.ts'
 import { Deadlines, type Look, type WatchedBefore } from './health/deadlines.ts'
-import { httpProbe, type Probe, portProbe } from './health/probe.ts'
-import { probing } from './health/probing.ts'
 import { awaitLine } from './health/readiness.ts'
 import { activityOf, type Report } from './health/report.ts'
 import type { Warning } from './listeners.ts'
 import type { Outside } from './outside.ts'
-import type { ProbePlan } from './probes.ts'
 import type { Launcher, TreeUsage } from './process/launcher.ts'
 import type { Seat } from './seat.ts'
 import { enforce, spent } from './spending.ts'
@@ -33,6 +31,7 @@ export interface VigilOptions {
   readonly send: (event: SupervisorEvent) => void
   readonly warn: (warning: Warning) => void
   readonly outside: Outside
+  readonly asking: Asking
   /** Asked for the CPU time of trees. */
   readonly launcher: () => Launcher
 }
@@ -80,6 +79,8 @@ export class Vigil {
   /** It is running: heartbeats are due from now on. */
   watch(seat: Seat, life: LifeAddress): void {
     if (seat.plan.heartbeat) this.#deadlines.watch(life, seat.plan.heartbeat)
+    seat.stopLiveness?.()
+    seat.stopLiveness = this.#options.asking.whileWell(seat, life)
     enforce(seat, this.#options.send)
   }
 
@@ -196,28 +197,9 @@ export class Vigil {
   #awaitReadiness(seat: Seat, life: LifeAddress): void {
     const { ready } = seat.plan
     if (typeof ready === 'string') return
+    const { asking } = this.#options
     seat.stopReadiness =
-      'line' in ready ? this.#awaitLine(seat, life, ready.line) : this.#askWhetherReady(life, ready.probe)
-  }
-
-  #askWhetherReady(life: LifeAddress, plan: ProbePlan): () => void {
-    const { clock, send } = this.#options
-    let last = ''
-    const stop = probing({
-      clock,
-      probe: probeOf(plan),
-      everyMs: plan.everyMs,
-      timeoutMs: plan.timeoutMs,
-      succeeded: (ready) => {
-        stop()
-        send({ type: 'READY', ...life, evidence: { ready } })
-      },
-      failed: (probe) => {
-        if (probe !== last) send({ type: 'PROBED', ...life, evidence: { probe } })
-        last = probe
-      },
-    })
-    return stop
+      'line' in ready ? this.#awaitLine(seat, life, ready.line) : asking.untilReady(seat, life, ready.probe)
   }
 
   #awaitLine(seat: Seat, life: LifeAddress, pattern: RegExp | string): () => void {
@@ -291,16 +273,5 @@ export class Vigil {
       reason: { kind: 'ttl', by: 'supervisor', message },
       cancelMs,
     })
-  }
-}
-
-function probeOf(plan: ProbePlan): Probe {
-  switch (plan.kind) {
-    case 'port':
-      return portProbe(plan.host, plan.port)
-    case 'http':
-      return httpProbe(plan.url)
-    default:
-      return plan satisfies never
   }
 }

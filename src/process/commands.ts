@@ -136,10 +136,11 @@ export class Commands {
     }
   }
 
-  /** Ends what is left of it. A probe that has ended leaves at most its group: one that fled is found with the agent's tree. */
+  /** Ends what is left of it: a hook may have something to put away, a probe has not. A probe that has ended leaves at most its group: one that fled is found with the agent's tree. */
   async #clear(life: Life, order: CommandOrder, onlyGroup: number | undefined): Promise<readonly number[]> {
     if (onlyGroup !== undefined && !isGroup(onlyGroup)) return []
-    const { escaped } = await this.#reaper.sweep(life, { gentle: true, killWaitMs: order.killWaitMs }).done
+    const options = { gentle: order.hook !== null, killWaitMs: order.killWaitMs }
+    const { escaped } = await this.#reaper.sweep(life, options).done
     return escaped
   }
 

@@ -81,7 +81,7 @@ export interface CommandOrder extends LifeAddress {
     | { readonly kind: 'remove'; readonly folder: string }
     /** Whatever carries the marker is ended: its launcher died. */
     | { readonly kind: 'end' }
-  /** Then its tree is ended: SIGTERM, SIGKILL after 1 s. */
+  /** Then its tree is ended: SIGKILL, for a hook SIGTERM and 1 s before it. */
   readonly timeoutMs: number
   readonly killWaitMs: number
   /** Which of the life's `cleanup.commands` it is: begun once, it is not begun again. `null`: none of them. */

@@ -19,7 +19,7 @@ import type {
 } from './launcher.ts'
 
 /** Raised with every change that an older launcher would misread. */
-export const PROTOCOL = 3
+export const PROTOCOL = 2
 
 export interface Greeting {
   readonly type: 'hello'

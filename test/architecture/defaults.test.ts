@@ -23,7 +23,12 @@ t.test('the defaults are frozen, all the way down', async (t) => {
 })
 
 t.test('the defaults are what a caller could have written', async (t) => {
-  const { readyTimeout, readyProbe, ...spec } = DEFAULTS
+  const { readyTimeout, readyProbe, livenessProbe, ...spec } = DEFAULTS
+  const { failures, ...timing } = livenessProbe
+  t.ok(
+    agentSpecSchema.safeParse({ command: ['x'], liveness: { port: { port: 80, ...timing }, failures } })
+      .success,
+  )
   t.ok(defaultsSchema.safeParse(spec).success)
   t.ok(groupOptionsSchema.safeParse(GROUP_DEFAULTS).success)
   t.ok(agentSpecSchema.safeParse({ command: ['x'], ready: { report: true, timeout: readyTimeout } }).success)

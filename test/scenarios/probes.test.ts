@@ -1,8 +1,21 @@
 /** Agents that are asked whether they are ready, and whether they are well, by real programs that answer. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import t from 'tap'
 import type { AgentSpec } from '../../src/index.ts'
-import { crew, FOREVER, fixture, nothingIsLeft, refusal, soon, statesOf } from '../support.ts'
+import {
+  alive,
+  crew,
+  FOREVER,
+  fixture,
+  nothingIsLeft,
+  pidsFrom,
+  refusal,
+  soon,
+  statesOf,
+  until,
+} from '../support.ts'
 
 nothingIsLeft(t)
 
@@ -92,5 +105,108 @@ t.test(
     await new Promise((resolve) => setTimeout(resolve, 50))
     t.equal(asked, 0, 'whoever has the port now is left alone')
     await new Promise((resolve) => server.close(resolve))
+  },
+)
+
+t.test(
+  'ready by a command: its exit code, in the agent’s folder and environment; what it said last is told',
+  async (t) => {
+    const c = await crew(t)
+    const flag = join(c.folder, 'flag')
+    const agent = c.spawn({
+      command: FOREVER,
+      cwd: c.folder,
+      env: { FLAG: 'flag' },
+      ready: {
+        exec: { command: ['sh', '-c', 'test -e "$FLAG" && echo "$REEVE_AGENT_ID" > seen'], every: 10 },
+      },
+    })
+    await until(() => agent.state === 'pre_starting' || null, { what: 'pre_starting' })
+    writeFileSync(flag, '')
+    await soon(agent.ready, 'ready')
+    t.equal(readFileSync(join(c.folder, 'seen'), 'utf8').trim(), agent.id)
+    t.equal((await c.history(agent.id))[2]?.evidence?.ready, 'exec sh: exit code 0')
+
+    const never = c.spawn({
+      command: FOREVER,
+      ready: { exec: ['sh', '-c', 'echo "no database" >&2; exit 2'], timeout: '500ms' },
+    })
+    const error = await refusal(() => soon(never.ready, 'not ready'), 'ready_timeout')
+    t.match(error.message, /last: exec sh: it exited with code 2: no database$/)
+  },
+)
+
+t.test(
+  'a command that hangs is ended with its tree: when its time is over, and when the life is',
+  async (t) => {
+    const c = await crew(t)
+    const pids = join(c.folder, 'pids')
+    const hangs = ['sh', '-c', `echo $$ >> ${pids}; sleep 1000 & echo $! >> ${pids}; wait`]
+    const slow = c.spawn({
+      command: FOREVER,
+      ready: { exec: { command: hangs, timeout: '300ms' }, timeout: '1m' },
+    })
+    const asked = await pidsFrom(pids, 2)
+    await until(() => !asked.some(alive) || null, { what: 'the first is gone' })
+    await pidsFrom(pids, 4)
+    await soon(slow.stop(), 'stopped')
+    const all = await pidsFrom(pids, 4)
+    await until(() => !all.some(alive) || null, { what: 'all are gone' })
+
+    const other = join(c.folder, 'other')
+    const agent = c.spawn({
+      command: FOREVER,
+      ready: { exec: { command: [fixture('three-levels.sh'), other], timeout: '1m' }, timeout: '1m' },
+    })
+    const tree = await pidsFrom(other, 3)
+    await soon(agent.stop(), 'stopped while it was asked')
+    await until(() => !tree.some(alive) || null, { what: 'the probe is gone with it' })
+  },
+)
+
+t.test(
+  'liveness: so many failures in a row, and it ends as after a crash; fewer, and nothing happens',
+  async (t) => {
+    const c = await crew(t)
+    const port = await freePort()
+    const http = { url: `http://127.0.0.1:${port}/`, every: 20, timeout: '2s' }
+    const restart = {
+      policy: 'transient',
+      backoff: { initial: 1 },
+      intensity: { restarts: 1, within: '1m' },
+    } as const
+    const agent = c.spawn({
+      ...serves(port, '200', '200', '500', '500', '200', '500', '500', '500'),
+      ready: { http },
+      liveness: { http, failures: 3 },
+      restart,
+    })
+    const record = await soon(agent.ended, 'ended')
+    t.match(record, {
+      state: 'killed',
+      incarnation: 2,
+      reason: {
+        kind: 'liveness',
+        by: 'supervisor',
+        message: /^3 probes in a row failed \(liveness\); last: http .*: status 500$/,
+      },
+      evidence: { probe: /status 500/ },
+      error: { code: 'restart_intensity_exceeded' },
+    })
+    t.same(statesOf(c, agent).filter((state) => state === 'running').length, 2)
+
+    const counted = join(c.folder, 'counted')
+    const well = c.spawn({
+      command: FOREVER,
+      liveness: { exec: { command: ['sh', '-c', `echo >> ${counted}`], every: 10 }, failures: 1 },
+    })
+    await until(() => (existsSync(counted) && readFileSync(counted, 'utf8').length >= 3) || null, {
+      what: 'asked three times',
+    })
+    t.equal(well.state, 'running')
+    await well.stop()
+    const asked = readFileSync(counted, 'utf8').length
+    await new Promise((resolve) => setTimeout(resolve, 60))
+    t.equal(readFileSync(counted, 'utf8').length, asked, 'asked no more')
   },
 )
