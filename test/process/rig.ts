@@ -41,12 +41,12 @@ export async function until<T>(
   }
 }
 
-/** The numbers that a fixture wrote to a file, once it is there. */
+/** The numbers that a fixture wrote to a file, once they are there, in a whole line. */
 export const pidsIn = (file: string): Promise<number[]> =>
-  until(
-    `pids in ${file}`,
-    () => existsSync(file) && readFileSync(file, 'utf8').trim().split(/\s+/).map(Number),
-  )
+  until(`pids in ${file}`, () => {
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+    return text.endsWith('\n') && text.trim().split(/\s+/).map(Number)
+  })
 
 /** The identity of a process that is there now. */
 export function mustIdentify(pid: number): ProcessIdentity {
