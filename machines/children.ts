@@ -50,33 +50,37 @@ const NOT_RESTARTED: Record<Exclude<NoRestart, 'policy'>, string> = {
 }
 
 /** The logic of all children of one supervisor. `lifeMachine` is `agentMachine`, bound to the outside. */
-export const childrenLogic = (lifeMachine: typeof agentMachine): ChildrenLogic => ({
-  start({ context }: ChildrenSnapshot, scope: ChildrenScope): void {
-    const { children, parent } = context
-    if (children.group)
-      children.shared.places.set(placeOf(children.group.path), {
-        children,
-        keeper: scope.self,
-        group: parent,
-      })
-  },
-  getInitialSnapshot: (_scope: ChildrenScope, context: ChildrenInput): ChildrenSnapshot => ({
-    status: 'active',
-    output: undefined,
-    error: undefined,
-    context,
-  }),
-  transition(snapshot: ChildrenSnapshot, event: ChildrenEvent, scope: ChildrenScope): ChildrenSnapshot {
-    new Keeper(snapshot.context, lifeMachine, scope).take(event)
-    return snapshot
-  },
-  getPersistedSnapshot: (snapshot: ChildrenSnapshot): ChildrenSnapshot => snapshot,
-})
+export const childrenLogic = (lifeMachine: typeof agentMachine): ChildrenLogic => {
+  const keepers = new WeakMap<ChildrenScope, Keeper>()
+  return {
+    start({ context }: ChildrenSnapshot, scope: ChildrenScope): void {
+      const { children, parent } = context
+      keepers.set(scope, new Keeper(context, lifeMachine, scope))
+      if (children.group)
+        children.shared.places.set(placeOf(children.group.path), {
+          children,
+          keeper: scope.self,
+          group: parent,
+        })
+    },
+    getInitialSnapshot: (_scope: ChildrenScope, context: ChildrenInput): ChildrenSnapshot => ({
+      status: 'active',
+      output: undefined,
+      error: undefined,
+      context,
+    }),
+    transition(snapshot: ChildrenSnapshot, event: ChildrenEvent, scope: ChildrenScope): ChildrenSnapshot {
+      keepers.get(scope)?.take(event)
+      return snapshot
+    },
+    getPersistedSnapshot: (snapshot: ChildrenSnapshot): ChildrenSnapshot => snapshot,
+  }
+}
 
 /** Ends that are asked for, and that are none of a user's wishes: a group's significant member has ended by them. */
 const LIMITS: readonly Reason['kind'][] = ['ttl', 'budget']
 
-/** One event's worth of keeping children. */
+/** The children of one supervisor, kept for as long as that lives. */
 class Keeper {
   readonly #input: ChildrenInput
   readonly #machine: typeof agentMachine
@@ -343,7 +347,8 @@ class Keeper {
     const decision = this.#following.decide(child, over)
     if (!decision.restart) {
       const policy = policyIn(children, restart)
-      const entry = explained(over.entry, decision.why, policy, exceeded(children, restart))
+      const limit = decision.why === 'intensity' ? exceeded(children, restart) : ''
+      const entry = explained(over.entry, decision.why, policy, limit)
       // One that was the last straw comes back with its group, where that does.
       if (decision.why === 'intensity' && children.group && children.group.restart.type !== 'temporary')
         this.#wait(child, entry)

@@ -9,6 +9,7 @@ import {
   type RestartHistory,
   type RestartPolicy,
 } from '../../machines/restart.ts'
+import { dice } from './world.ts'
 
 const policy: RestartPolicy = {
   type: 'transient',
@@ -98,26 +99,64 @@ t.test("OTP's window (scenario 23): intensity 1 in 1 s survives a crash every 2.
   t.match(decide(crashed, given, { restartsMs: [0], streak: 1 }, 500), { why: 'intensity' })
 })
 
-t.test('the window slides over any order of crashes (property, 2,000 runs)', async (t) => {
+const seed = Number(process.env.REEVE_SEED ?? Math.floor(performance.timeOrigin) % 1_000_000)
+
+t.test(`the window slides over any order of crashes (2,000 runs, REEVE_SEED=${seed})`, async (t) => {
+  const random = dice(seed)
   for (let run = 0; run < 2_000; run += 1) {
-    const restarts = 1 + (run % 5)
-    const withinMs = 1_000
-    let nowMs = 0
+    const intensity = { restarts: Math.floor(random() * 6), withinMs: 1 + random() * 2_000 }
+    let nowMs = random() * 1e6
     let history: RestartHistory = NO_HISTORY
     const granted: number[] = []
-    let seed = run + 1
     for (let i = 0; i < 30; i += 1) {
-      seed = (seed * 48_271) % 2_147_483_647
-      nowMs += seed % 700
-      const decision = decide(crashed, { intensity: { restarts, withinMs } }, history, nowMs)
-      const inWindow = granted.filter((at) => nowMs - at < withinMs).length
-      if (decision.restart !== inWindow < restarts) t.fail(`run ${run}, crash ${i}`)
+      // Now and then exactly as long as the window is.
+      nowMs += random() < 0.1 ? intensity.withinMs : random() * 700
+      const decision = decide(crashed, { intensity }, history, nowMs)
+      const inWindow = granted.filter((at) => nowMs - at < intensity.withinMs).length
+      if (decision.restart !== inWindow < intensity.restarts) t.fail(`run ${run}, crash ${i}`)
       if (!decision.restart) break
+      if (decision.attempt !== inWindow + 1) t.fail(`run ${run}, crash ${i}: attempt ${decision.attempt}`)
       granted.push(nowMs)
       history = decision.history
+      if (history.restartsMs.length > intensity.restarts) t.fail(`run ${run}: it remembers too much`)
     }
   }
   t.pass('a restart is granted exactly while the window has room')
+})
+
+t.test(`the backoff of any policy over any lives (2,000 runs, REEVE_SEED=${seed})`, async (t) => {
+  const random = dice(seed)
+  for (let run = 0; run < 2_000; run += 1) {
+    const initialMs = random() * 5_000
+    const backoff = {
+      initialMs,
+      factor: 1 + random() * 3,
+      maxMs: initialMs + random() * 60_000,
+      jitter: random(),
+      resetAfterMs: random() * 1_000,
+    }
+    let history: RestartHistory = NO_HISTORY
+    let streak = 0
+    for (let i = 0; i < 20; i += 1) {
+      const ranMs = random() * 1_500
+      const stable = ranMs >= backoff.resetAfterMs
+      const decision = decide({ ...crashed, ranMs }, { backoff, intensity: false }, history, 0, random())
+      if (!decision.restart) return t.fail(`run ${run}: no restart`)
+      streak = stable ? 0 : streak
+      const middle = Math.min(backoff.maxMs, initialMs * backoff.factor ** streak)
+      const [least, most] = [
+        middle * (1 - backoff.jitter),
+        Math.min(backoff.maxMs, middle * (1 + backoff.jitter)),
+      ]
+      if (decision.delayMs < least - 1e-6 || decision.delayMs > most + 1e-6)
+        return t.fail(`run ${run}, restart ${i}: ${decision.delayMs} is not within ${least} and ${most}`)
+      streak += 1
+      history = decision.history
+    }
+  }
+  return t.pass(
+    'each delay is in its range, grows with the streak, is capped, and begins anew after a stable life',
+  )
 })
 
 t.test(

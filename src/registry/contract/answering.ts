@@ -27,6 +27,9 @@ export const answering: readonly Case[] = [
         ...writer.start('b', { task: 'T', lane: 'L', group: 'G' }),
         ...writer.start('c', { spawner: 'S', name: 'shared' }),
         ...writer.killed('d', { name: 'shared' }),
+        // Within G; and one whose name only begins so.
+        ...writer.start('e', { group: 'G/inner' }),
+        ...writer.start('f', { group: 'Good' }),
       ]
       await registry.append(entries)
       const filters: RecordFilter[] = [
@@ -38,6 +41,7 @@ export const answering: readonly Case[] = [
           { task: 'T' },
           { lane: 'L' },
           { group: 'G' },
+          { group: 'G/inner' },
         ],
         ...[
           { spawner: 'S' },
