@@ -142,6 +142,8 @@ export interface Evidence {
   readonly refused?: string
   /** The grace that this rung gives, in milliseconds. */
   readonly waitMs?: number
+  /** The id of the agent that holds the lane in which this one waits for its turn. */
+  readonly waitsFor?: string
   /** Whom a rung's signal reached. `own_session` ones had left the group. */
   readonly signalled?: readonly SignalledProcess[]
   /** Processes of the tree that outlived the leader and were ended. */
@@ -188,6 +190,7 @@ export interface Usage {
 
 /** The plain word of what made an entry. */
 export type EntryEvent =
+  | 'queued'
   | 'spawn'
   | 'spawned'
   | 'spawn_failed'

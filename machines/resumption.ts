@@ -54,7 +54,7 @@ export interface Resumption {
   readonly tidings: readonly Tiding[]
 }
 
-const WITHOUT_SUPERVISOR: Reason = {
+export const WITHOUT_SUPERVISOR: Reason = {
   kind: 'shutdown',
   by: 'supervisor',
   message: "its supervisor died (onSupervisorDeath: 'end')",

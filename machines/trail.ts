@@ -46,6 +46,8 @@ export interface Trail {
   readonly logOffset: number
   /** It was ready once, in this life or an earlier one since it was last begun. */
   readonly wasReady: boolean
+  /** Its turn in its lane had not come: it was never begun. */
+  readonly waiting: boolean
   /** When its lifetime began, and whether it was warned of its end. */
   readonly lifetimeFrom: string
   readonly warned: boolean
@@ -100,7 +102,15 @@ function further(before: Trail | null, entry: Entry, policy: RestartPolicy): Tra
 /** What it stands on: a new agent, one that was started anew, a further life, or the same life. */
 function begun(before: Trail | null, entry: Entry): Trail {
   const { incarnation, at } = entry
-  const fresh = { wasReady: false, lifetimeFrom: at, warned: false, restartsAt: [], streak: 0, lastAt: at }
+  const fresh = {
+    waiting: false,
+    wasReady: false,
+    lifetimeFrom: at,
+    warned: false,
+    restartsAt: [],
+    streak: 0,
+    lastAt: at,
+  }
   if (!before || entry.from === null) return { ...NEW_LIFE, ...fresh, state: entry.to, incarnation }
   if (incarnation === before.incarnation) return before
   if (isEnd(entry.from)) return { ...before, ...NEW_LIFE, ...fresh, incarnation }
@@ -114,6 +124,8 @@ function noted(base: Trail, entry: Entry): Partial<Trail> {
     ...identityIn(entry),
     ...(reportOffset !== undefined && { reportOffset: Math.max(base.reportOffset, reportOffset) }),
     ...(activity && { activity }),
+    // Its turn has come.
+    ...(event === 'spawn' && { waiting: false, lifetimeFrom: at }),
     ...(event === 'rung' && (evidence?.signal === 'SIGKILL' ? { forced: true } : rung)),
     ...(event === 'kill' && { forced: true }),
     // Of its lifetime: what it uses tells by itself of what it was warned.
@@ -160,6 +172,8 @@ function changed(base: Trail, entry: Entry, policy: RestartPolicy): Partial<Trai
       return { ...said, activity: null, exitedAt: at }
     case 'restarting':
       return { ...said, ...paused(base, entry, policy) }
+    case 'spawning':
+      return { ...said, waiting: event === 'queued' }
     default:
       return event === 'spawn_failed' ? { ...said, exitedAt: at } : said
   }

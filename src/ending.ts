@@ -58,8 +58,15 @@ export async function endAgent(
   const graceMs = request.graceMs ?? graceOf(ending === 'CANCEL' ? cancelFirst(rungs, cancelMs) : rungs)
   const deferred = new Deferred<KillResult>()
   seat.endWaiters.push({ action, graceMs, deferred })
-  if (request.cleanup === false) runtime.launcher.leave(seat.life)
-  runtime.send({ type: ending === 'KILL' ? 'KILL' : 'STOP', agentId, ...request })
+  const { reason, evidence } = request
+  if (request.cleanup === false && !seat.waiting) runtime.launcher.leave(seat.life)
+  if (seat.waiting)
+    runtime.turns.end(seat, {
+      event: ending === 'KILL' ? 'kill' : 'stop',
+      reason,
+      ...(evidence && { evidence }),
+    })
+  else runtime.send({ type: ending === 'KILL' ? 'KILL' : 'STOP', agentId, ...request })
   return deferred.promise
 }
 
@@ -83,9 +90,7 @@ export async function endSelected(
 function selected({ roster }: Runtime, which: Selection): Seat[] {
   const live = roster.live().reverse()
   if ('all' in which) return live
-  return live.filter(({ plan, record }) =>
-    'task' in which ? plan.task === which.task : record.lane === which.lane,
-  )
+  return live.filter(({ plan }) => ('task' in which ? plan.task === which.task : plan.lane === which.lane))
 }
 
 /** Resolves when the next life is `running`. Concurrent calls share one. */
@@ -97,14 +102,18 @@ export async function restartAgent(runtime: Runtime, seat: Seat, options: StopOp
   const deferred = new Deferred<AgentRecord>()
   if (seat.ended) {
     runtime.roster.refuseTaken({ id: '', name: seat.plan.name })
+    runtime.turns.refuseBusy(seat.plan, 'reject')
     if (seat.plan.group !== undefined) runtime.groups.refuseOver(seat.plan.group)
   }
-  seat.restart = { deferred, beyond: seat.record.incarnation }
+  const { incarnation } = seat.record
+  // Of one that waits for its turn, the next life is its first.
+  seat.restart = { deferred, beyond: seat.waiting ? incarnation - 1 : incarnation }
   if (seat.ended) {
     seat.reopen()
     runtime.take(seat)
-    runtime.begin(seat, seat.record.incarnation + 1)
-  } else {
+    runtime.turns.hold(seat)
+    runtime.begin(seat, seat.record.state)
+  } else if (!seat.waiting) {
     if (seat.expired) runtime.vigil.begin(seat)
     const request = requestOf({ reason: 'restart', ...options })
     if (request.cleanup === false) runtime.launcher.leave(seat.life)

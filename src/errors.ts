@@ -6,6 +6,8 @@ export const ERRORS = {
   invalid_spec:
     'A field of a spec or an option is unknown, of the wrong form, or not built yet. `field` names it.',
   name_taken: 'An agent that has not ended holds this name. `agentId` is its id.',
+  lane_busy:
+    'Another agent holds the lane, or too many wait there. The message names the holder, `agentId` is its id.',
   agent_not_found: 'No agent has this id or name.',
   process_not_found: 'The agent has ended already: there is no process to stop or kill.',
   agent_running: 'Only an agent that has ended can be removed.',

@@ -139,6 +139,11 @@ export class Groups {
       return
     }
     standing.over = { state, cause }
+    this.#runtime.turns.endWithin(path, {
+      kind: 'strategy',
+      by: 'supervisor',
+      message: `group ${path}: ${cause}`,
+    })
     standing.ended.resolve(standing.over)
   }
 }

@@ -4,6 +4,7 @@ import { customAlphabet } from 'nanoid'
 import type { Budget } from '../machines/budget.ts'
 import type { LifePolicy } from '../machines/context.ts'
 import type { Rung } from '../machines/escalation.ts'
+import type { OnConflict } from '../machines/lanes.ts'
 import type { GroupSpec } from '../machines/members.ts'
 import type { RestartPolicy, RestartType } from '../machines/restart.ts'
 import { ReeveError } from './errors.ts'
@@ -51,6 +52,8 @@ export interface AgentPlan {
   readonly memoryMaxBytes: number | null
   readonly budget: Budget | null
   readonly task: string | undefined
+  readonly lane: string | undefined
+  readonly onConflict: OnConflict
   readonly spawner: string | undefined
   readonly labels: Readonly<Record<string, string>> | undefined
   readonly stdin: 'closed' | 'open'
@@ -240,6 +243,8 @@ export function planOf(
     ttlMs: ttl === undefined ? null : durationMs(ttl, 'ttl'),
     memoryMaxBytes: whole.memoryMax === undefined ? null : bytesOf(whole.memoryMax),
     task: whole.task,
+    lane: whole.lane,
+    onConflict: whole.onConflict ?? 'reject',
     spawner: whole.spawner,
     labels: whole.labels,
     stdin: whole.stdin ?? 'closed',

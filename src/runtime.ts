@@ -7,7 +7,14 @@ import { type ActorRefFrom, createActor, type InspectionEvent } from 'xstate'
 import { agentMachine } from '../machines/agent.ts'
 import { childrenLogic } from '../machines/children.ts'
 import { effectActions } from '../machines/effects.ts'
-import { type Entry, type EntryDraft, isEnd, isNote, type LifeAddress } from '../machines/events.ts'
+import {
+  type AgentState,
+  type Entry,
+  type EntryDraft,
+  isEnd,
+  isNote,
+  type LifeAddress,
+} from '../machines/events.ts'
 import type { Heir } from '../machines/keeping.ts'
 import type { ChildSpec } from '../machines/members.ts'
 import { type SupervisorEmitted, type SupervisorEvent, supervisorMachine } from '../machines/supervisor.ts'
@@ -37,6 +44,7 @@ import { Seat } from './seat.ts'
 import type { Specs } from './specs.ts'
 import { storedSpec } from './stored-spec.ts'
 import { durationMs } from './strict.ts'
+import { Turns } from './turns.ts'
 import { Vigil } from './vigil.ts'
 
 export interface RuntimeOptions {
@@ -71,6 +79,7 @@ export class Runtime {
   root!: ActorRefFrom<typeof supervisorMachine>
   readonly roster = new Roster()
   readonly groups = new Groups(this)
+  readonly turns = new Turns(this)
   readonly bases: RuntimeOptions['bases']
   readonly #inspect: SupervisorOptions['inspect']
   #lastOrder = 0
@@ -231,19 +240,28 @@ export class Runtime {
     return seat
   }
 
-  /** The agent holds its name until it has ended, and its lifetime runs. A successor will find its spec. */
+  /** The agent holds its name until it has ended. A successor will find its spec. */
   take(seat: Seat): void {
     const { plan, seed } = seat
     const around = plan.group === undefined ? [] : this.groups.around(plan.group)
     this.specs?.keep({ id: plan.id, seed, spec: storedSpec({ ...plan, around }), given: plan.given })
     this.roster.take(seat)
-    this.vigil.begin(seat)
   }
 
-  /** The machines take over. */
-  begin(seat: Seat, incarnation: number): void {
-    const from = incarnation === 1 ? null : seat.record.state
-    this.send({ type: 'SPAWN', child: childOf(seat.plan, incarnation, from) })
+  /** The machines take over, and its lifetime runs. `from`: the state it comes from, `null` for a new agent. */
+  begin(seat: Seat, from: AgentState | null): void {
+    const { incarnation } = seat.record
+    this.vigil.begin(seat)
+    this.send({ type: 'SPAWN', child: childOf(seat.plan, isEnd(from) ? incarnation + 1 : incarnation, from) })
+  }
+
+  /** An entry of an agent that the machines do not know of, in its order among theirs. */
+  tell(entry: EntryDraft): void {
+    const { root } = this
+    if (root.getSnapshot().status !== 'active') return
+    const ended = isEnd(entry.to)
+    if (ended) root.getSnapshot().context.children.shared.untold += 1
+    root.send({ type: 'TOLD', entry, ended })
   }
 
   /** The machines go on with what a supervisor before began. */
@@ -255,6 +273,8 @@ export class Runtime {
 
   /** The record with what is only in memory between two entries. */
   recordOf(seat: Seat): AgentRecord {
+    const evidence = this.turns.awaited(seat)
+    if (evidence) return { ...seat.record, evidence }
     const lastHeartbeatAt = this.lastHeartbeatAt(seat.life)
     return lastHeartbeatAt === undefined ? seat.record : { ...seat.record, lastHeartbeatAt }
   }
@@ -290,6 +310,7 @@ export class Runtime {
       this.roster.release(seat)
       this.specs?.drop(seat.plan.id)
       this.vigil.end(seat)
+      this.turns.left(seat, entry.evidence?.unverified === true)
     }
     this.log.add(entry)
     this.journal.append(entry)
@@ -317,10 +338,7 @@ export class Runtime {
       ...draft,
       ...process,
       ...(lastHeartbeatAt && { lastHeartbeatAt }),
-      ...(plan.group !== undefined && { group: plan.group }),
-      ...(plan.task !== undefined && { task: plan.task }),
-      ...(plan.spawner !== undefined && { spawner: plan.spawner }),
-      ...(plan.labels && { labels: plan.labels }),
+      ...labelsOf(plan),
       ...(draft.from === null && { command: plan.command, cwd: plan.cwd, logFile: seat.logFile }),
     })
   }
@@ -422,7 +440,17 @@ export class Runtime {
     const logFile = logFileOf(this.home, agentId)
     const { supervisorId, host } = this
     const at = timestamp(this.clock)
-    return fold(undefined, { ...draft, seq: 0, at, supervisorId, host, command, cwd, logFile })
+    return fold(undefined, {
+      ...draft,
+      seq: 0,
+      at,
+      supervisorId,
+      host,
+      ...labelsOf(plan),
+      command,
+      cwd,
+      logFile,
+    })
   }
 
   /** An entry of an agent that is not this supervisor's to keep: no machine, no handle, nothing follows from it. */
@@ -482,6 +510,15 @@ function notedRung(seat: Seat, { evidence = {} }: Entry): void {
   const { asked, signal, waitMs } = evidence
   if (asked !== undefined && signal !== undefined && waitMs !== undefined) seat.kill.lastSignal = signal
 }
+
+/** What every entry of it bears. */
+const labelsOf = ({ group, task, lane, spawner, labels }: AgentPlan): Partial<Entry> => ({
+  ...(group !== undefined && { group }),
+  ...(task !== undefined && { task }),
+  ...(lane !== undefined && { lane }),
+  ...(spawner !== undefined && { spawner }),
+  ...(labels && { labels }),
+})
 
 /** As its supervisor keeps it. */
 function childOf(plan: AgentPlan, incarnation: number, from: ChildSpec['from']): ChildSpec {

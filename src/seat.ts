@@ -48,6 +48,8 @@ export class Seat {
   record: AgentRecord
   /** No further life follows. */
   ended = false
+  /** Its turn in its lane has not come: the machines do not know of it. */
+  waiting = false
   /** It is being taken out of the registry. */
   removing = false
   ready = new Deferred<AgentRecord>()

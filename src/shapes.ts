@@ -47,6 +47,7 @@ export const evidenceSchema = z.object({
   asked: z.enum(['cancel', 'input', 'eof']).optional(),
   through: z.enum(['control', 'signal', 'stdin']).optional(),
   refused: text.optional(),
+  waitsFor: text.optional(),
   waitMs: z.number().optional(),
   signalled: z
     .array(z.object({ pid, where: z.enum(['leader', 'group', 'own_session']) }))

@@ -47,6 +47,7 @@ export async function shutDown(
     root.subscribe({ complete: resolve, error: () => resolve() })
   })
   const reason: Reason = { kind: 'shutdown', by }
+  runtime.turns.close(reason)
   runtime.send({ type: 'SHUTDOWN', reason, killAfterMs, giveUpAfterMs })
   // The root keeps this time itself; one that was stopped from elsewhere keeps none.
   await within(stopped, giveUpAfterMs + ROOT_SLACK_MS, clock)

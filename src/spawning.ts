@@ -9,7 +9,7 @@ import type { Runtime } from './runtime.ts'
 import type { AgentSpec } from './spec.ts'
 import type { Supervisor } from './supervisor.ts'
 
-/** @throws ReeveError `invalid_spec`, `name_taken`, `group_over`, `supervisor_stopping` */
+/** @throws ReeveError `invalid_spec`, `name_taken`, `lane_busy`, `group_over`, `supervisor_stopping` */
 export function spawnAgent(runtime: Runtime, supervisor: Supervisor, spec: AgentSpec, group?: string): Agent {
   const base = group === undefined ? runtime.bases.root : runtime.bases.group
   const order = runtime.nextOrder()
@@ -35,10 +35,11 @@ export function spawnAgent(runtime: Runtime, supervisor: Supervisor, spec: Agent
   if (plan.onSupervisorDeath === 'adopt')
     refuseAdoption(!runtime.home.ephemeral, runtime.registry, 'onSupervisorDeath')
   runtime.roster.refuseTaken(plan)
+  runtime.turns.refuseBusy(plan)
   warnOfIntensity(runtime, plan, spec)
   const seat = runtime.seat(plan)
   seat.agent = new Agent(seat, supervisor)
-  runtime.begin(seat, 1)
+  runtime.turns.enter(seat)
   return seat.agent
 }
 

@@ -4,6 +4,7 @@
  */
 import os from 'node:os'
 import { z } from 'zod'
+import { ON_CONFLICT } from '../machines/lanes.ts'
 import { argv, livenessFields, noNul, probeFields } from './probes.ts'
 import type { AgentRecord } from './registry/record.ts'
 import { size } from './size.ts'
@@ -287,8 +288,13 @@ export const agentSpecSchema = z.strictObject({
     description: 'how long it waits for the next supervisor; then the ladder',
   }),
   detachOk: z.boolean().optional().meta({ description: 'descendants in a session of their own may live on' }),
-  lane: notBuilt('lane'),
-  onConflict: notBuilt('onConflict'),
+  lane: plainText(MAX_TEXT).optional().meta({
+    description: 'a key that one agent holds at a time, from `spawn` until it has ended, over its restarts',
+  }),
+  onConflict: z.enum(ON_CONFLICT).optional().meta({
+    description:
+      'when another agent holds the lane: `"reject"` throws `lane_busy`; `"replace"` ends its whole tree first, and it never comes back; `"queue"` waits its turn in `spawning`, with up to 1,000 others',
+  }),
 })
 
 /** Runs in `reaping`, with the agent's record, within `cleanupTimeout`. */
@@ -346,5 +352,6 @@ export const DEFAULTS = freeze({
   tmp: false,
   onSupervisorDeath: 'end',
   adoptFor: '24h',
+  onConflict: 'reject',
   detachOk: false,
 } as const)

@@ -4,7 +4,14 @@
  * elsewhere: a successor that dies half-way leaves the same task to the next.
  */
 import { isEnd, type LifeAddress, lifeKey } from '../machines/events.ts'
-import { afterEnd, historyOf, type Left, resume, type Tiding } from '../machines/resumption.ts'
+import {
+  afterEnd,
+  historyOf,
+  type Left,
+  resume,
+  type Tiding,
+  WITHOUT_SUPERVISOR,
+} from '../machines/resumption.ts'
 import type { Agent } from './agent.ts'
 import { messageOf } from './errors.ts'
 import type { Bequest, Estate } from './estate.ts'
@@ -19,6 +26,7 @@ export function succeed(runtime: Runtime, estate: Estate, handleOf: (seat: Seat)
   const succession = new Succession(runtime, handleOf)
   for (const bequest of estate.bequests) succession.take(bequest)
   for (const id of estate.unknown) runtime.specs?.drop(id)
+  succession.waitAgain()
   succession.dismissRest()
   tellTheirEnds(runtime, estate.orphaned)
 }
@@ -28,6 +36,7 @@ class Succession {
   readonly #handleOf: (seat: Seat) => Agent
   /** Of what launchers before kept, by life: what nobody has claimed yet. */
   readonly #kept: Map<string, KeptLife>
+  readonly #waiting: Bequest[] = []
 
   constructor(runtime: Runtime, handleOf: (seat: Seat) => Agent) {
     this.#runtime = runtime
@@ -46,6 +55,18 @@ class Succession {
     }
   }
 
+  /** Once it is known who is in the lanes, those that waited wait again, in their order; or their turn has come. */
+  waitAgain(): void {
+    const { turns } = this.#runtime
+    for (const bequest of this.#waiting.sort((a, b) => a.plan.order - b.plan.order)) {
+      const seat = this.#sit(bequest)
+      turns.resume(seat)
+      if (bequest.plan.onSupervisorDeath !== 'adopt')
+        turns.end(seat, { event: 'stop', reason: WITHOUT_SUPERVISOR })
+    }
+    turns.resumed()
+  }
+
   /** What nobody wants: its end is in the log already, or it was never in it. */
   dismissRest(): void {
     const { launcher } = this.#runtime
@@ -62,6 +83,10 @@ class Succession {
     const { plan, trail } = bequest
     for (const group of plan.around) this.#runtime.groups.restore(group)
     const adopt = plan.onSupervisorDeath === 'adopt'
+    if (trail.waiting) {
+      this.#waiting.push(bequest)
+      return
+    }
     const next = this.#kept.get(lifeKey({ agentId: plan.id, incarnation: trail.incarnation + 1 }))
     if (trail.state === 'restarting' || isEnd(trail.state)) {
       if (isEnd(trail.state)) this.#afterEnd(bequest, adopt)
@@ -163,15 +188,22 @@ class Succession {
     })
   }
 
-  #seat({ plan, seed, record, trail }: Bequest): Seat {
-    const { roster, vigil } = this.#runtime
+  #seat(bequest: Bequest): Seat {
+    const { turns, vigil } = this.#runtime
+    const { trail } = bequest
+    const seat = this.#sit(bequest)
+    turns.hold(seat)
+    vigil.begin(seat, { elapsedMs: this.#sinceMs(trail.lifetimeFrom), warned: trail.warned })
+    return seat
+  }
+
+  #sit({ plan, seed, record, trail }: Bequest): Seat {
     const seat = new Seat(plan, record, seed)
     seat.agent = this.#handleOf(seat)
     seat.lastPid = trail.process?.pid ?? null
     if (record.usage) seat.usage = record.usage
     if (trail.wasReady) seat.ready.resolve(record)
-    roster.take(seat)
-    vigil.begin(seat, { elapsedMs: this.#sinceMs(trail.lifetimeFrom), warned: trail.warned })
+    this.#runtime.roster.take(seat)
     return seat
   }
 

@@ -187,15 +187,3 @@ t.test('bad input gets an error that names the field, the value and the way out'
     t.notMatch(error.message, /secret/, 'a value of env is never shown')
   }
 })
-
-t.test('what is designed and not built yet is refused, and says so', async (t) => {
-  for (const [field, value] of [
-    ['lane', 'a'],
-    ['onConflict', 'queue'],
-  ] as const) {
-    const error = refusal({ command: ['x'], [field]: value })
-    t.match(error, { code: 'invalid_spec' })
-    t.match(error.message, /built yet/, `${field} ${JSON.stringify(value)}: ${error.message}`)
-    t.ok(error.field?.startsWith(field))
-  }
-})

@@ -5,6 +5,7 @@ import type { ErrorCode } from '../errors.ts'
 export const STATUS_CODES = {
   invalid_spec: 400,
   name_taken: 409,
+  lane_busy: 409,
   agent_not_found: 404,
   process_not_found: 409,
   agent_running: 409,

@@ -94,6 +94,11 @@ function noteText(entry: Entry): (string | undefined)[] {
 function transitionText(entry: Entry): (string | undefined)[] {
   const { evidence = {}, exit, from } = entry
   switch (entry.to) {
+    case 'spawning':
+      return [
+        evidence.waitsFor &&
+          `waits for its turn in lane ${JSON.stringify(entry.lane)}, after ${evidence.waitsFor}`,
+      ]
     case 'pre_starting':
       return [`pid ${entry.pid}`]
     case 'running':

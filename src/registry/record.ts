@@ -143,7 +143,8 @@ export function fold(record: AgentRecord | undefined, entry: Entry): AgentRecord
     reason: reasonAfter(base, entry, changed),
     error: NO_ERRORS_OF_ITS_OWN.includes(event) ? base.error : (entry.error ?? base.error),
     escaped: entry.escaped ?? base.escaped,
-    evidence: changed ? (entry.evidence ?? null) : base.evidence,
+    // Whom it waited for is past when its turn has come.
+    evidence: changed || event === 'spawn' ? (entry.evidence ?? null) : base.evidence,
     cleanupErrors:
       event === 'cleanup_failed' && entry.error ? [...base.cleanupErrors, entry.error] : base.cleanupErrors,
     usage: entry.usage ?? base.usage,

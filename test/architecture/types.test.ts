@@ -38,8 +38,8 @@ const policy: AgentSpec = { command: ['x'], restart: 'sometimes' }
 const stall: AgentSpec = { command: ['x'], heartbeat: { onStall: 'ignore' } }
 // @ts-expect-error a rung has a wait
 const rung: AgentSpec = { command: ['x'], stop: [{ signal: 'SIGTERM' }] }
-// @ts-expect-error not built yet
-const lane: AgentSpec = { command: ['x'], lane: 'member-1' }
+// @ts-expect-error no such way to come into a lane
+const lane: AgentSpec = { command: ['x'], lane: 'member-1', onConflict: 'wait' }
 // @ts-expect-error no such kind of use
 const budget: AgentSpec = { command: ['x'], budget: { hours: 1 } }
 // @ts-expect-error no such fate

@@ -1,0 +1,228 @@
+/** A lane: one agent at a time, whatever races. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import t from 'tap'
+import type { Agent, AgentSpec } from '../../src/index.ts'
+import { crew, FOREVER, fixture, nothingIsLeft, refusal, soon, statesOf, until } from '../support.ts'
+import { killed, pidsOf, place, predecessor, successor } from './succession.ts'
+
+nothingIsLeft(t)
+t.jobs = 3
+
+const lane = 'member-1'
+const storyOf = (agent: Agent) => ({ state: agent.state, reason: agent.record.reason?.kind, pid: agent.pid })
+
+t.test('reject: lane_busy, which names the holder; the lane is free when it has ended', async (t) => {
+  const c = await crew(t)
+  const one = c.spawn({ name: 'one', command: FOREVER, lane, restart: 'permanent' })
+  const spec = { name: 'two', command: FOREVER, lane }
+  t.match((await refusal(() => c.spawn(spec), 'lane_busy')).message, /held by one \(spawning\)\. Wait/)
+  await one.ready
+  t.match(await refusal(() => c.spawn(spec), 'lane_busy'), {
+    field: 'lane',
+    agentId: one.id,
+    message: `lane: "member-1" is held by one (running, pid ${one.pid}). Wait for it (onConflict: "queue"), or take its place (onConflict: "replace").`,
+  })
+  t.equal(c.get('two'), undefined, 'no name is taken')
+  t.equal(c.spawn({ command: FOREVER, lane: 'member-2' }).state, 'spawning', 'another lane is another')
+  // Between two lives it holds it.
+  process.kill(one.pid as number, 'SIGKILL')
+  await until(() => one.state === 'restarting' || null, { what: 'the backoff' })
+  await refusal(() => c.spawn(spec), 'lane_busy')
+  t.equal(c.list({ lane })[0]?.lane, lane)
+  const [result] = await c.stop({ lane })
+  t.equal(result?.agentId, one.id)
+  const two = c.spawn(spec)
+  await two.ready
+  t.match(await refusal(() => one.restart(), 'lane_busy'), { agentId: two.id })
+  await two.stop()
+  await one.restart()
+  t.equal(one.incarnation, 2)
+  await refusal(() => c.spawn(spec), 'lane_busy')
+})
+
+t.test('replace: the whole tree of the holder ends first, for good; then the newcomer starts', async (t) => {
+  const c = await crew(t)
+  const held = join(c.folder, 'lane')
+  const holds = { command: [fixture('holds-lane.sh'), held], lane }
+  const one = c.spawn({ ...holds, name: 'one', restart: 'permanent' })
+  await until(() => existsSync(held) || null, { what: 'one has it' })
+  const two = c.spawn({ ...holds, name: 'two', onConflict: 'replace', spawner: 'planner' })
+  t.match(two.record, { state: 'spawning', alive: false, lane, evidence: { waitsFor: one.id } })
+  await two.ready
+  t.match(one.record, { state: 'killed', reason: { kind: 'lane', by: 'planner' } })
+  t.match(one.record.reason?.message, `two (${two.id}) takes its place in lane "member-1"`)
+  t.equal(two.record.evidence?.waitsFor, undefined)
+  const order = c.entriesSeen.map(({ name, to, event }) => `${name} ${to} ${event}`)
+  t.ok(order.indexOf('two spawning queued') < order.indexOf('one terminating stop'))
+  t.ok(order.indexOf('one killed end') < order.indexOf('two spawning spawn'))
+  const [first] = await c.history('two')
+  t.match(first, {
+    event: 'queued',
+    from: null,
+    lane,
+    evidence: { waitsFor: one.id },
+    command: [String, held],
+  })
+  // Of two that race to replace it, the later one does.
+  const three = c.spawn({ ...holds, name: 'three', onConflict: 'replace' })
+  const four = c.spawn({ ...holds, name: 'four', onConflict: 'replace' })
+  await t.rejects(three.ready, { code: 'ended_before_ready' })
+  t.match(storyOf(three), { state: 'killed', reason: 'lane', pid: null })
+  await four.ready
+  t.match(storyOf(two), { state: 'killed', reason: 'lane' })
+  // Between two lives there is nothing to end but the pause.
+  await four.kill()
+  t.notOk(existsSync(`${held}.broken`))
+})
+
+t.test('queue: first in, first out, and before them whoever replaces the holder', async (t) => {
+  const c = await crew(t)
+  const held = join(c.folder, 'lane')
+  const spec = (name: string, onConflict: AgentSpec['onConflict'] = 'queue', seconds = 0): AgentSpec => {
+    return { name, command: [fixture('holds-lane.sh'), held, String(seconds)], lane, onConflict, ttl: '1h' }
+  }
+  const first = c.spawn(spec('first', 'queue', 1000))
+  await first.ready
+  const [a, b, x, d] = ['a', 'b', 'x', 'd'].map((name) => c.spawn(spec(name))) as [Agent, Agent, Agent, Agent]
+  const front = c.spawn(spec('front', 'replace'))
+  t.same(
+    c.list({ state: 'spawning', lane }).map(({ name }) => name),
+    ['a', 'b', 'x', 'd', 'front'],
+  )
+  t.match(a.record.evidence, { waitsFor: first.id })
+  t.match(await refusal(() => c.spawn({ ...spec('a'), lane: 'other' }), 'name_taken'), { agentId: a.id })
+  const result = await x.cancel({ by: 'me' })
+  t.match(result, { agentId: x.id, pid: null, message: 'Agent cancelled while it had no process' })
+  t.match(x.record, { state: 'killed', reason: { kind: 'cancelled', by: 'me' } })
+  await refusal(() => x.stop(), 'process_not_found')
+  const restarted = b.restart()
+  await soon(d.ended, 'all had their turn')
+  t.match(await restarted, { id: b.id, incarnation: 1, state: 'running' }, 'to a new life its turn is enough')
+  for (const agent of [a, b, d, front]) t.equal(agent.state, 'completed', agent.name)
+  const began = readFileSync(`${held}.log`, 'utf8').trim().split('\n')
+  t.same(began, ['first', 'front', 'a', 'b', 'd'])
+  t.notOk(existsSync(`${held}.broken`))
+  t.same(statesOf(c, a).slice(0, 2), ['spawning', 'pre_starting'])
+})
+
+t.test(
+  'one that waits holds nobody up: stop, kill and the end of all end it at once, and nobody starts',
+  async (t) => {
+    const c = await crew(t)
+    const holder = c.spawn({ name: 'holder', command: FOREVER, lane })
+    await holder.ready
+    const [one, two, ...rest] = [...Array(20).keys()].map((i) =>
+      c.spawn({ name: `n${i}`, command: FOREVER, lane, onConflict: 'queue', task: 'T' }),
+    ) as [Agent, Agent, ...Agent[]]
+    t.match(await one.kill(), { action: 'force_kill', pid: null })
+    t.match(await two.stop(), { action: 'graceful_kill', killSignal: null })
+    await refusal(() => two.stop(), 'process_not_found')
+    const result = await c.stop()
+    t.match(result, { ended: 19, escaped: [], timedOut: false })
+    for (const agent of [...rest, holder]) t.match(storyOf(agent), { state: 'killed', reason: 'shutdown' })
+    t.ok(rest.every(({ pid }) => pid === null))
+  },
+)
+
+t.test('at most 1,000 wait in one lane', async (t) => {
+  const c = await crew(t)
+  const holder = c.spawn({ name: 'holder', command: FOREVER, lane })
+  const spec = { command: FOREVER, lane, onConflict: 'queue' as const }
+  for (let i = 0; i < 1000; i += 1) c.spawn(spec)
+  t.match((await refusal(() => c.spawn(spec), 'lane_busy')).message, /1000 wait/)
+  t.equal((await c.stop({ lane })).length, 1001)
+  t.equal(holder.state, 'killed')
+  t.same(c.list(), [])
+})
+
+t.test('1,000 spawns race for one lane, in all ways: at no moment two of them live', async (t) => {
+  const c = await crew(t)
+  const held = join(c.folder, 'lane')
+  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+  t.comment(`seed ${seed}`)
+  let state = seed
+  const dice = (below: number): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
+    return (state >>> 8) % below
+  }
+  const command = [fixture('holds-lane.sh'), held, '0']
+  let refused = 0
+  const agents: Agent[] = []
+  for (let i = 0; i < 1000; i += 1) {
+    const onConflict = (['reject', 'reject', 'replace', 'queue'] as const)[dice(dice(3) === 0 ? 4 : 3)]
+    try {
+      agents.push(
+        c.spawn({
+          name: `n${i}`,
+          command,
+          lane,
+          onConflict,
+          restart: { policy: 'transient', backoff: { initial: 1, max: 1 } },
+        }),
+      )
+    } catch (error) {
+      t.equal((error as { code: string }).code, 'lane_busy')
+      refused += 1
+    }
+    const other = agents[dice(agents.length)]
+    if (other && dice(8) === 0) void (dice(2) ? other.stop() : other.restart()).catch(() => {})
+    if (dice(25) === 0) await pause(dice(20))
+  }
+  await soon(Promise.all(agents.map(({ ended }) => ended)), 'all have ended', 60_000)
+  const began = readFileSync(`${held}.log`, 'utf8').trim().split('\n')
+  t.comment(`${refused} refused, ${began.length} lives`)
+  t.ok(began.length > 10)
+  t.notOk(existsSync(`${held}.broken`), 'none found another there')
+})
+
+t.test('a successor: who held a lane holds it, who waited waits, in the same order', async (t) => {
+  const where = place(t)
+  const h = await predecessor(
+    t,
+    where,
+    `const spec = (name, more) => ({ name, command: run('holds-lane.sh', FOLDER + '/lane', name === 'holder' ? 1000 : 0), lane: 'l', onConflict: 'queue', ...kept, ...more })
+     await supervisor.spawn(spec('holder')).ready
+     supervisor.spawn(spec('a'))
+     supervisor.spawn(spec('gone', { onSupervisorDeath: 'end' }))
+     supervisor.spawn(spec('b'))`,
+  )
+  pidsOf(h)
+  await killed(h)
+  const reeve = await successor(t, where)
+  const agent = (name: string) => reeve.get(name) as Agent
+  t.same(
+    reeve.list({ lane: 'l' }).map(({ name, state }) => `${name} ${state}`),
+    ['holder running', 'a spawning', 'b spawning'],
+  )
+  t.match(reeve.list({ name: 'a' })[0]?.evidence, { waitsFor: agent('holder').id })
+  const [gone] = await reeve.records({ name: 'gone' })
+  t.match(gone, { state: 'killed', reason: { kind: 'shutdown' }, startedAt: null })
+  t.match(await refusal(() => reeve.spawn({ command: FOREVER, lane: 'l' }), 'lane_busy'), {
+    agentId: agent('holder').id,
+  })
+  const [a, b] = [agent('a'), agent('b')]
+  await agent('holder').stop()
+  await soon(Promise.all([a.ended, b.ended]), 'their turns came')
+  t.same(readFileSync(join(where.folder, 'lane.log'), 'utf8').trim().split('\n'), ['holder', 'a', 'b'])
+  t.notOk(existsSync(join(where.folder, 'lane.broken')))
+  t.same([a.state, b.state], ['completed', 'completed'])
+})
+
+t.test('in a group: who waits ends with the group', async (t) => {
+  const c = await crew(t)
+  const outside = c.spawn({ name: 'outside', command: FOREVER, lane })
+  const group = c.group('crew')
+  const inside = group.spawn({
+    name: 'inside',
+    command: FOREVER,
+    lane,
+    onConflict: 'queue',
+    restart: 'temporary',
+  })
+  await group.stop({ by: 'me' })
+  t.match(inside.record, { state: 'killed', reason: { kind: 'user', by: 'me' } })
+  await outside.stop()
+  t.equal(inside.pid, null)
+})
