@@ -256,7 +256,7 @@ export class Runtime {
   }
 
   /** An entry of an agent that the machines do not know of, in its order among theirs. */
-  tell(entry: EntryDraft): void {
+  tellOfWaiting(entry: EntryDraft): void {
     const { root } = this
     if (root.getSnapshot().status !== 'active') return
     const ended = isEnd(entry.to)

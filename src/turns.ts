@@ -148,7 +148,7 @@ export class Turns {
 
   #tell(seat: Seat, entry: Pick<EntryDraft, 'from' | 'to'> & Ending): void {
     const { id: agentId, name } = seat.plan
-    this.#runtime.tell({ agentId, name, incarnation: 1, ...entry })
+    this.#runtime.tellOfWaiting({ agentId, name, incarnation: 1, ...entry })
   }
 
   #busy(lane: string, how: 'busy' | 'full'): ReeveError {

@@ -216,6 +216,13 @@ export const SPEC_OPTIONS: readonly SpecOption[] = [
     help: 'of its whole tree, like 2gb; above it, it is ended',
   },
   { flags: '--task <text>', path: 'task', read: text, help: 'the task it works on' },
+  { flags: '--lane <name>', path: 'lane', read: text, help: 'one agent at a time is in a lane' },
+  {
+    flags: '--on-conflict <reject|replace|queue>',
+    path: 'onConflict',
+    read: text,
+    help: 'when another agent is in the lane; default: reject',
+  },
   { flags: '--spawner <text>', path: 'spawner', read: text, help: 'who asked for it' },
   {
     flags: '--label <KEY=VALUE>',
