@@ -8,7 +8,7 @@ import { ON_CONFLICT } from '../machines/lanes.ts'
 import { argv, livenessFields, noNul, probeFields } from './probes.ts'
 import type { AgentRecord } from './registry/record.ts'
 import { size } from './size.ts'
-import { duration, notBuilt, positive, shown } from './strict.ts'
+import { duration, positive, shown } from './strict.ts'
 
 const MAX_TEXT = 256
 const MAX_RUNGS = 16
