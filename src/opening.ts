@@ -66,7 +66,7 @@ export async function open(
       outside,
     })
     undo.unshift(() => runtime.vigil.reports.close())
-    await runtime.start(options.launcher)
+    await runtime.start(options)
     warn = (warning) => runtime.listeners.warn(warning)
     for (const warning of warnings) warn(warning)
     return { runtime, estate }

@@ -42,6 +42,11 @@ export const supervisorOptionsSchema = z.strictObject({
         'who forks: a process of its own, or `"inline"` this one (its loop then blocks for each fork, and SIGKILL to it orphans its agents). `{exec}` names Node where `process.execPath` is not it',
       default: 'a process of its own',
     }),
+  containment: z.enum(['auto', 'none'], { error: 'must be "auto" or "none"' }).optional().meta({
+    description:
+      'whether each agent gets a control group (cgroup v2) of its own, from which nothing that it forks gets away: where one can be made, or not at all',
+    default: "`'auto'`",
+  }),
   defaults: z
     .custom<AgentDefaults>((value) => typeof value === 'object' && value !== null, 'must be a spec in part')
     .optional()
@@ -80,6 +85,7 @@ export interface SupervisorOptions {
   sinks?: readonly RegistrySink[] | undefined
   home?: string | undefined
   launcher?: 'inline' | { exec: string } | undefined
+  containment?: 'auto' | 'none' | undefined
   defaults?: AgentDefaults | undefined
   intensity?: false | undefined
   vitals?: { every?: Duration | undefined } | undefined

@@ -130,7 +130,7 @@ export class Runtime {
     })
   }
 
-  async start(launcher: SupervisorOptions['launcher']): Promise<void> {
+  async start({ launcher, containment }: SupervisorOptions): Promise<void> {
     const { clock, home, supervisorId } = this
     this.launcher = await this.outside.startLauncher({
       home: home.dir,
@@ -140,6 +140,7 @@ export class Runtime {
       leftovers: runFolder(),
       mode: launcher === 'inline' ? 'inline' : 'process',
       ...(typeof launcher === 'object' && { exec: launcher.exec }),
+      containment,
       baseEnv: process.env,
       clock,
       events: {

@@ -5,6 +5,7 @@
  */
 import { closeSync, writeSync } from 'node:fs'
 import { messageOf } from '../errors.ts'
+import { leaveAgentsGroup } from '../process/control-groups.ts'
 import { inheritableDescriptors } from '../process/proc.ts'
 import { wireError } from '../wire.ts'
 import { type Daemon, runDaemon } from './daemon.ts'
@@ -30,6 +31,11 @@ async function main([word, home, options]: readonly (string | undefined)[]): Pro
     throw new Error('usage: daemon-host daemon <home> <options>; it is started by "reeve up -d", not by hand')
   for (const name of Object.keys(process.env)) if (name.startsWith('REEVE_')) delete process.env[name]
   for (const fd of inheritableDescriptors(READY_FD)) closeSync(fd)
+  try {
+    leaveAgentsGroup()
+  } catch (error) {
+    log(`the agent's control group that this runs in could not be left: ${messageOf(error)}`)
+  }
   let daemon: Daemon
   try {
     daemon = await runDaemon({ ...(JSON.parse(options) as DaemonOptions), home }, log)

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 import type { Timer } from '../clock.ts'
 import { messageOf, ReeveError } from '../errors.ts'
 import { type HelperOptions, startHelper } from './helper-process.ts'
-import type { KeptLife } from './launcher.ts'
+import type { ContainmentMode, KeptLife } from './launcher.ts'
 import { launcherBook, socketPath } from './launcher-files.ts'
 import { type LauncherProcess, ofChild } from './launcher-process.ts'
 import { Lines, lineOf, PROTOCOL, type Refusal, type Reply, type Request } from './protocol.ts'
@@ -13,6 +13,7 @@ export interface ConnectionOptions extends HelperOptions {
   readonly ephemeral: boolean
   readonly keepExits: boolean
   readonly leftovers: string | null
+  readonly containment?: ContainmentMode | undefined
   readonly baseEnv: Readonly<Record<string, string>>
   readonly take: (reply: Reply) => void
   readonly warning: (message: string, cause?: unknown) => void
@@ -87,7 +88,7 @@ export class Connection {
 
   /** Greets one that is there. Throws `RefusedError`, `SilentError`, or what the socket says. */
   static async greet(launcher: LauncherProcess, options: ConnectionOptions): Promise<Connection> {
-    const { home, launcherId, ephemeral, keepExits, leftovers, baseEnv } = options
+    const { home, launcherId, ephemeral, keepExits, leftovers, containment, baseEnv } = options
     const path = socketPath(home, launcherId)
     const socket = connect(path.address)
     socket.unref()
@@ -115,7 +116,7 @@ export class Connection {
     socket.on('data', (chunk: string) => lines.push(chunk))
     socket.on('error', refuse)
     socket.on('close', () => refuse(new Error('it closed the connection')))
-    const greeting = { launcherId, ephemeral, keepExits, leftovers, baseEnv }
+    const greeting = { launcherId, ephemeral, keepExits, leftovers, containment, baseEnv }
     connection.send({ type: 'hello', protocol: PROTOCOL, supervisorPid: process.pid, ...greeting })
     const impatience = hurry(launcher, options, refuse)
     try {

@@ -54,14 +54,14 @@ export class Household {
   /** What is there, for the one who is let in; `undefined` for one who is not. */
   admit(guest: LauncherEvents, greeting: Greeting): readonly KeptLife[] | undefined {
     if (this.#guest !== undefined || this.#foreign > 0 || this.#isLeaving) return undefined
-    const { supervisorPid, ephemeral, keepExits, leftovers, baseEnv } = greeting
+    const { supervisorPid, ephemeral, keepExits, leftovers, containment, baseEnv } = greeting
     const kept = [...this.lives.kept()]
     this.#guest = guest
     this.#ephemeral = ephemeral
     this.#keepExits = keepExits
     this.#spared.add(supervisorPid)
     this.#options.book.serves(identify(supervisorPid) ?? null)
-    this.lives.serve({ baseEnv, keepExits })
+    this.lives.serve({ baseEnv, keepExits, containment })
     if (leftovers !== null) this.#options.clear(leftovers)
     return kept
   }

@@ -40,7 +40,7 @@ export class InlineLauncher implements Launcher {
   /** Holds back what is answered of lives that nobody adopted yet. */
   readonly #ledger = new Ledger()
 
-  private constructor({ home, launcherId, baseEnv, keepExits, clock, events }: LauncherOptions) {
+  private constructor({ home, launcherId, baseEnv, keepExits, containment, clock, events }: LauncherOptions) {
     this.#clock = clock
     this.#keepExits = keepExits
     this.#events = deferred(events)
@@ -56,7 +56,7 @@ export class InlineLauncher implements Launcher {
       },
       idle: () => {},
     })
-    this.#lives.serve({ baseEnv, keepExits })
+    this.#lives.serve({ baseEnv, keepExits, containment })
   }
 
   static async start(options: LauncherOptions): Promise<InlineLauncher> {

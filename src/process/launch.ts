@@ -10,7 +10,9 @@ import { closeSync, constants, openSync, rmSync } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import type { ErrorInfo, ProcessIdentity } from '../../machines/events.ts'
 import { errnoOf, messageOf } from '../errors.ts'
+import { entering } from './containment.ts'
 import { removeControl } from './control-file.ts'
+import type { ControlGroup } from './control-groups.ts'
 import { closeFifo, type Fifo, makeFifo, openFifo, openReader, removeFifo } from './fifo.ts'
 import { identify } from './identity.ts'
 import { cwdFailure, type Execution, explain, failed } from './launch-errors.ts'
@@ -89,9 +91,22 @@ async function makeEmpty(path: string): Promise<void> {
   await (await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)).close()
 }
 
-/** Forks. The process, when there is one, is there before this returns; why there is none takes a moment to tell. */
-export function fork(order: LaunchOrder, base: Environment): Forked | Promise<ErrorInfo> {
-  const execution: Execution = { command: order.command, cwd: order.cwd, env: environmentFor(base, order) }
+/** What is asked of the kernel for this order. */
+export const executionOf = (order: LaunchOrder, base: Environment): Execution => ({
+  command: order.command,
+  cwd: order.cwd,
+  env: environmentFor(base, order),
+})
+
+/**
+ * Forks, into a control group when one is given. The process, when there is one, is there before this returns; why there
+ * is none takes a moment to tell.
+ */
+export function fork(
+  order: LaunchOrder,
+  execution: Execution,
+  group: ControlGroup | undefined,
+): Forked | Promise<ErrorInfo> {
   let stdio: Stdio
   try {
     stdio = openStdio(order)
@@ -101,7 +116,8 @@ export function fork(order: LaunchOrder, base: Environment): Forked | Promise<Er
     return Promise.resolve(failed(`The log or stdin could not be opened: ${messageOf(error)}`, errno))
   }
   try {
-    const child = start(execution, stdio)
+    const command = group === undefined ? execution.command : entering(group, execution)
+    const child = start({ ...execution, command }, stdio)
     const identity = identifyOrEnd(child)
     if (identity !== undefined) return { child, process: identity, fifo: stdio.fifo }
     closeInput(stdio)

@@ -275,7 +275,7 @@ export class LauncherClient implements Launcher {
   }
 
   #connectionOptions(): ConnectionOptions {
-    const { home, launcherId, ephemeral, keepExits, leftovers, baseEnv, exec } = this.#options
+    const { home, launcherId, ephemeral, keepExits, leftovers, containment, baseEnv, exec } = this.#options
     return {
       home,
       launcherId: `${launcherId}-${++this.#generation}`,
@@ -284,6 +284,7 @@ export class LauncherClient implements Launcher {
       ephemeral,
       keepExits,
       leftovers,
+      containment,
       baseEnv: scrubbed(baseEnv),
       take: (reply) => this.#take(reply),
       warning: (message, cause) => this.#events.warning(message, cause),

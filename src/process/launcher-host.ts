@@ -11,6 +11,7 @@ import { createServer, type Socket } from 'node:net'
 import { realClock, timestamp } from '../clock.ts'
 import { errnoOf, messageOf } from '../errors.ts'
 import { clearLeftovers } from './clear-leftovers.ts'
+import { leaveAgentsGroup } from './control-groups.ts'
 import { HostedSupervisor } from './hosted-supervisor.ts'
 import { Household } from './household.ts'
 import { launcherLog, socketPath } from './launcher-files.ts'
@@ -48,6 +49,15 @@ function yieldToWakers(): void {
   })
 }
 
+/** Whoever started us may be an agent, and what it started is killed with it. */
+function leaveGroup(): void {
+  try {
+    leaveAgentsGroup()
+  } catch (error) {
+    log(`the agent's control group that this runs in could not be left: ${messageOf(error)}`)
+  }
+}
+
 function main([word, home, launcherId]: readonly (string | undefined)[]): void {
   if (word !== 'launcher' || home === undefined || launcherId === undefined)
     throw new Error(
@@ -58,6 +68,7 @@ function main([word, home, launcherId]: readonly (string | undefined)[]): void {
   process.on('uncaughtException', (error) => log(`fault: ${error.stack ?? error.message}`))
   for (const name of Object.keys(process.env)) if (name.startsWith('REEVE_')) delete process.env[name]
   for (const fd of inheritableDescriptors(READY_FD)) closeSync(fd)
+  leaveGroup()
   yieldToWakers()
 
   const socket = socketPath(home, launcherId)

@@ -231,6 +231,9 @@ export interface LauncherEvents {
   warning(message: string, cause?: unknown): void
 }
 
+/** `auto`: where a control group can be made. `none`: trees are found by descent, session and marker alone. */
+export type ContainmentMode = 'auto' | 'none'
+
 /** What a launcher is started with. */
 export interface LauncherOptions {
   /** The folder that holds socket and log of the launcher: absolute, existing, 0700. */
@@ -250,6 +253,8 @@ export interface LauncherOptions {
   readonly mode: 'process' | 'inline'
   /** Node's binary, where `process.execPath` is not it. */
   readonly exec?: string
+  /** Default: `auto`. */
+  readonly containment?: ContainmentMode | undefined
   /** What every agent inherits; `REEVE_*` is taken out. */
   readonly baseEnv: Readonly<Record<string, string | undefined>>
   readonly clock: Clock

@@ -11,6 +11,7 @@ import {
 import type { Exit, LifeAddress, ProcessIdentity } from '../../machines/events.ts'
 import { errnoOf } from '../errors.ts'
 import { tryRemoveControl } from './control-file.ts'
+import type { ControlGroup } from './control-groups.ts'
 import { closeFifo, type Fifo, reopenFifo } from './fifo.ts'
 import type { CleanupTerms, CommandEnd, EndCause, LifeTerms } from './launcher.ts'
 import type { Hunt } from './marker-pass.ts'
@@ -28,6 +29,8 @@ export class Life {
   readonly terms: LifeTerms
   readonly address: LifeAddress
   readonly tree: Tree
+  /** Whatever it forks stays in there. */
+  group: ControlGroup | undefined
   /** `launching`: asked for. `live`: the leader was forked. `over`: it is gone, or never came. */
   phase: 'launching' | 'live' | 'over' = 'launching'
   /** Not our child: its exit is noticed by looking. */

@@ -20,11 +20,13 @@ import type { Book } from './book.ts'
 import { chapterFrom, keptFrom } from './chapters.ts'
 import { cleanUpAlone } from './cleaner.ts'
 import { Commands } from './commands.ts'
-import { type Environment, fork, prepare, scrubbed, unprepare } from './launch.ts'
+import { Containment } from './containment.ts'
+import { type Environment, executionOf, fork, prepare, scrubbed, unprepare } from './launch.ts'
 import { failed } from './launch-errors.ts'
 import type {
   CommandEnd,
   CommandOrder,
+  ContainmentMode,
   EndCause,
   KeptLife,
   LauncherAnswer,
@@ -60,6 +62,7 @@ export interface Serving {
   readonly baseEnv: Readonly<Record<string, string | undefined>>
   /** What became of a life is kept until it is acknowledged. */
   readonly keepExits: boolean
+  readonly containment?: ContainmentMode | undefined
 }
 
 /** Trees looked at before the event loop gets its turn: about a millisecond. */
@@ -84,6 +87,7 @@ export class Lives {
   readonly #logs: LogKeeper
   readonly #commands: Commands
   readonly #alone: Alone
+  readonly #containment: Containment
   #env: Environment = {}
   #keepExits = false
   /** A supervisor is there. */
@@ -109,6 +113,7 @@ export class Lives {
       warning: events.warning.bind(events),
     })
     this.#reaper = new Reaper({ spared, clock, watch: this.#watch, warning: events.warning.bind(events) })
+    this.#containment = new Containment(events.warning.bind(events))
     this.#alone = new Alone({
       clock,
       end: (life, halted) => this.#end(life, halted),
@@ -120,10 +125,11 @@ export class Lives {
   // Supervisors come and go.
 
   /** A supervisor is there. What a former one left stays as it is until it is claimed. */
-  serve({ baseEnv, keepExits }: Serving): void {
+  serve({ baseEnv, keepExits, containment = 'auto' }: Serving): void {
     this.#env = scrubbed(baseEnv)
     this.#keepExits = keepExits
     this.#served = true
+    this.#containment.use(containment)
   }
 
   /** Every life that is not forgotten, for a successor. */
@@ -189,6 +195,7 @@ export class Lives {
     if (life === undefined) return
     this.#book.copy(chapterFrom({ ...kept, isChild: false }))
     life.claimed = claimed
+    life.group = this.#containment.find(terms.marker)
     switch (state.kind) {
       case 'launching':
         void this.#lost(life)
@@ -326,6 +333,7 @@ export class Lives {
     })
     const escaped = await Promise.all(ends)
     await this.#logs.close()
+    await this.#containment.settled()
     return escaped.flat()
   }
 
@@ -383,13 +391,16 @@ export class Lives {
   async #launch(life: Life, order: LaunchOrder): Promise<void> {
     try {
       await this.#logs.startOver(order.logFile)
+      const execution = executionOf(order, this.#env)
+      const isContained = await this.#containment.admits(order, execution)
       const wrong = await prepare(order)
       if (life.phase !== 'launching' || wrong !== undefined) {
         unprepare(order)
         if (wrong !== undefined) this.#neverCame(life, wrong)
         return
       }
-      const forked = fork(order, this.#env)
+      if (isContained) life.group = this.#containment.make(order.marker)
+      const forked = fork(order, execution, life.group)
       if (forked instanceof Promise) {
         this.#neverCame(life, await forked)
         return
@@ -494,8 +505,14 @@ export class Lives {
   #settle(life: Life): void {
     if (!life.settled) this.#unsettled--
     life.settled = true
+    this.#leaveGroup(life)
     this.#forgetIfDone(life)
     this.#leaveIfIdle()
+  }
+
+  #leaveGroup(life: Life): void {
+    if (life.group !== undefined) this.#containment.remove(life.group)
+    life.group = undefined
   }
 
   #leaveIfIdle(): void {
@@ -517,6 +534,7 @@ export class Lives {
     if (this.#lives.get(key) !== life) return
     if (!life.settled) this.#unsettled--
     life.settled = true
+    this.#leaveGroup(life)
     this.#lives.delete(key)
     this.#logs.forget(key, life.terms.logFile)
     this.#book.forget(life.address)

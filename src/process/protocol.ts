@@ -8,6 +8,7 @@ import type { LifeAddress, Reason } from '../../machines/events.ts'
 import type {
   CommandEnd,
   CommandOrder,
+  ContainmentMode,
   KeptLife,
   LauncherAnswer,
   LaunchOrder,
@@ -30,6 +31,7 @@ export interface Greeting {
   readonly ephemeral: boolean
   readonly keepExits: boolean
   readonly leftovers: string | null
+  readonly containment?: ContainmentMode | undefined
   readonly baseEnv: Readonly<Record<string, string>>
 }
 

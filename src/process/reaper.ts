@@ -67,7 +67,7 @@ export class Reaper {
   }
 
   #signalTree(life: Life, signal: NodeJS.Signals): SignalledProcess[] {
-    const members = life.tree.collect()
+    const { members } = this.#collect(life)
     const signalled = this.#signalMembers(life, members, signal)
     if (signal !== 'SIGKILL') return signalled
     // A group dies at once; one that had left it may have forked between the look and its death.
@@ -79,7 +79,21 @@ export class Reaper {
       for (const { pid } of from) reached.add(pid)
       if (from.length > 0) signalled.push(...this.#signalMembers(life, from, signal))
     }
+    this.#killGroup(life)
     return signalled
+  }
+
+  /** What is known of a tree, what descends from it, and who is in its control group. */
+  #collect(life: Life): { members: ProcessStat[]; isChanging: boolean } {
+    const look = life.group?.look()
+    if (look !== undefined) life.tree.remember(look.members.filter((stat) => life.tree.takes(stat)))
+    return { members: life.tree.collect(), isChanging: look?.isChanging === true }
+  }
+
+  /** All at once, unless one of Reeve's own, or who started it, was started by this agent. */
+  #killGroup({ group }: Life): void {
+    if (group === undefined || group.look().members.some((stat) => this.#spared.has(stat))) return
+    group.kill()
   }
 
   #signalMembers(life: Life, members: readonly ProcessStat[], signal: NodeJS.Signals): SignalledProcess[] {
@@ -111,8 +125,10 @@ export class Reaper {
     }
     const target = {
       find: () => this.#find(life),
-      signal: (members: readonly ProcessStat[], signal: NodeJS.Signals) =>
-        void this.#signalMembers(life, members, signal),
+      signal: (members: readonly ProcessStat[], signal: NodeJS.Signals) => {
+        this.#signalMembers(life, members, signal)
+        if (signal === 'SIGKILL') this.#killGroup(life)
+      },
       warning: this.#warning,
     }
     const sweep = new Sweep(target, options, this.#clock)
@@ -123,14 +139,14 @@ export class Reaper {
     return sweep
   }
 
-  /** Everything that lives of a tree: what is known, what descends from it, and what carries its marker. */
+  /** Everything that lives of a tree: in its group, what is known, what descends from it, and what carries its marker. */
   async #find(life: Life): Promise<Found> {
     if (life.leader === undefined && !life.mayHaveTree) return { alive: [], fleeing: false }
-    life.tree.collect()
+    this.#collect(life)
     const carriers = (await this.#pass.find(life.hunt())).filter((stat) => life.tree.takes(stat))
     life.tree.remember(carriers)
-    const alive = life.tree.collect()
-    return { alive, fleeing: alive.length === 0 && carriers.length > 0 }
+    const { members: alive, isChanging } = this.#collect(life)
+    return { alive, fleeing: alive.length === 0 && (carriers.length > 0 || isChanging) }
   }
 
   /**

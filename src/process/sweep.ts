@@ -22,6 +22,7 @@ export interface Found {
 /** What a sweep works on. */
 export interface SweepTarget {
   find(): Promise<Found>
+  /** SIGKILL reaches beyond `members` those in its control group, who may have come since. */
   signal(members: readonly ProcessStat[], signal: NodeJS.Signals): void
   warning(message: string, cause?: unknown): void
 }
@@ -70,7 +71,7 @@ export class Sweep {
           this.#target.warning('A tree hands over to new processes faster than it is ended.')
         break
       }
-      this.#signal(left)
+      this.#signal(left, found?.fleeing === true)
       await (found === undefined ? this.#sleep(LAST_LOOK_MS) : this.#untilGone(left))
     }
     const escaped = left.map((stat) => stat.pid)
@@ -97,14 +98,14 @@ export class Sweep {
     return this.#killedAtMs !== undefined && this.#clock.now() - this.#killedAtMs >= this.#killWaitMs
   }
 
-  #signal(left: readonly ProcessStat[]): void {
+  #signal(left: readonly ProcessStat[], areFleeing: boolean): void {
     const gentle = this.#clock.now() < this.#termUntilMs
     if (!gentle) this.#killedAtMs ??= this.#clock.now()
     const signal = gentle ? 'SIGTERM' : 'SIGKILL'
     const due = left.filter((stat) => signal === 'SIGKILL' || !this.#signalled.has(stat.pid))
     for (const stat of due) this.#signalled.set(stat.pid, signal)
     try {
-      if (due.length > 0) this.#target.signal(due, signal)
+      if (due.length > 0 || areFleeing) this.#target.signal(due, signal)
     } catch (error) {
       this.#warnOnce(error)
     }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { createSupervisor } from '../../src/index.ts'
+import { ControlGroups } from '../../src/process/control-groups.ts'
 import {
   alive,
   crew,
@@ -19,6 +20,8 @@ import {
 
 nothingIsLeft(t)
 
+const needsGroups = { skip: ControlGroups.open() ? false : 'no control group (cgroup v2) can be made here' }
+
 for (const launcher of [undefined, 'inline'] as const) {
   const how = launcher ?? 'process'
 
@@ -34,6 +37,21 @@ for (const launcher of [undefined, 'inline'] as const) {
     const pids = await pidsFrom(file, 2)
     t.same((await agent.stop()).escaped, [])
     t.same(pids.filter(alive), [])
+  })
+
+  t.test(`what hides from its agent is ended with it (${how})`, needsGroups, async (t) => {
+    const c = await crew(t, { launcher })
+    const agents = ['exit', 'stay'].map((then) => {
+      const file = join(c.folder, then)
+      return { file, agent: c.spawn({ command: [fixture('hides.sh'), file, then] }) }
+    })
+    for (const { file, agent } of agents) {
+      const [hidden = 0] = await pidsFrom(file)
+      remember(hidden)
+      if (file.endsWith('stay')) t.same((await agent.stop()).escaped, [])
+      else await agent.ended
+      t.notOk(alive(hidden), file)
+    }
   })
 
   t.test(`an agent that closes all it has runs on, and can be stopped (${how})`, async (t) => {
