@@ -247,6 +247,7 @@ export const SPEC_OPTIONS: readonly SpecOption[] = [
     read: text,
     help: 'with adopt: how long it waits for a successor',
   },
+  { flags: '--significant', path: 'significant', read: yes, help: 'its group may end with it' },
   {
     flags: '--detach-ok',
     path: 'detachOk',

@@ -83,6 +83,9 @@ t.test('from no home at all to nothing left, from another directory', { timeout:
   t.equal((await reeve(['ls', '--all', '--json'])).out, '[]\n')
 
   const { pid: daemon } = JSON.parse((await reeve(['status', '--json'])).out)
+  const well = await reeve(['doctor'])
+  t.equal(well.status, 0, well.out)
+  t.match(well.out, /^ok home: /m)
   t.match((await reeve(['up', '-d'])).out, new RegExp(`^runs already: pid ${daemon}`))
   t.match((await reeve(['down'])).out, /^0 agents ended/)
   t.notOk(alive(daemon))

@@ -1,6 +1,7 @@
 /** The daemon itself: up, down, status, doctor. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { realClock } from '../../clock.ts'
+import { doctor, type Finding } from '../../daemon/doctor.ts'
 import { endOnSignals } from '../../daemon/end-on-signals.ts'
 import { type DaemonOptions, type DaemonStatus, runDaemon, startDaemon } from '../../daemon/index.ts'
 import { span } from '../../observe/sentence.ts'
@@ -109,4 +110,24 @@ export const status = (program: Command, desk: Desk): Command =>
     .action(async () => {
       const answer = await (await desk.reeve()).status()
       desk.answer(answer, statusText(answer))
+    })
+
+const MARKS = { ok: ['✓', 'green'], warning: ['!', 'yellow'], wrong: ['✗', 'red'] } as const
+
+export const doctorCommand = (program: Command, desk: Desk): Command =>
+  program
+    .command('doctor')
+    .summary('what is wrong here, and the way out')
+    .description(
+      'Looks at home, lock, socket, versions and leftovers, and changes nothing. Fails (status 1) when something is wrong.',
+    )
+    .action(async () => {
+      const findings = await doctor(desk.options.home)
+      const text = ({ check, verdict, message, way }: Finding): string => {
+        const [mark, colour] = MARKS[verdict]
+        const shown = desk.screen.width === undefined ? verdict : paint(desk.screen, colour, mark)
+        return `${shown} ${check}: ${message}${way === undefined ? '' : `\n    ${way}`}`
+      }
+      desk.answer(findings, findings.map(text).join('\n'))
+      if (findings.some(({ verdict }) => verdict === 'wrong')) desk.status = 1
     })

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { Desk } from '../desk.ts'
 import { beat } from './beat.ts'
 import { complete, completion } from './completion.ts'
-import { down, status, up } from './daemon.ts'
+import { doctorCommand, down, status, up } from './daemon.ts'
 import { demo } from './demo.ts'
 import { diagram } from './diagram.ts'
 import { cancel, kill, killStalled, restart, rm, stop } from './ending.ts'
@@ -38,6 +38,7 @@ export const COMMANDS: readonly ((program: Command, desk: Desk) => Command)[] = 
   up,
   down,
   status,
+  doctorCommand,
   repl,
   diagram,
   demo,
