@@ -502,6 +502,8 @@ export class Runtime {
       if (seat?.record.incarnation === answer.incarnation) seat.exited = true
       void this.vigil.reports.end(answer)
     }
+    // One whose launcher died before it could say so may have run for a while.
+    if (answer.type === 'SPAWN_FAILED') void this.vigil.reports.end(answer)
     this.send(answer.type === 'SPAWNED' ? this.#located(answer) : answer)
   }
 }

@@ -237,8 +237,8 @@ class Succession {
   #bring(life: LifeAddress, tidings: readonly Tiding[]): void {
     const { vigil } = this.#runtime
     for (const tiding of tidings) {
-      // What it said before it exited is said before its exit.
-      if (tiding.type === 'EXITED') void vigil.reports.end(life)
+      // What it said before its end is said before its end, also by one that nobody knew to have begun.
+      if (tiding.type === 'EXITED' || tiding.type === 'SPAWN_FAILED') void vigil.reports.end(life)
       this.#runtime.send({ ...tiding, ...life })
     }
   }
