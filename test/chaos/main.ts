@@ -101,6 +101,10 @@ const killLaunchers = (): void => {
   for (const pid of launchers(home)) process.kill(pid, 'SIGKILL')
 }
 
+// Interrupted, it still brings everything home.
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => wrong.push(`interrupted by ${signal}`))
+
 for (let round = 1; round <= kills && wrong.length === 0; round++) {
   const { host, ready } = startHost(round)
   // One in eight is killed while it still recovers.
