@@ -257,7 +257,7 @@ export function host(t: Test, body: string, env: NodeJS.ProcessEnv = {}): Host {
 }
 
 /** The rest of the first line that begins with this word, once the host has said it. */
-export const said = (from: Host, word: string, timeoutMs = 10_000): Promise<string> =>
+export const said = (from: Host, word: string, timeoutMs = 30_000): Promise<string> =>
   until(
     () => {
       const line = from.lines.find((each) => each === word || each.startsWith(`${word} `))

@@ -1,6 +1,7 @@
 /** Every field of a specification as an option of the command line, in one table, and the way from there to the specification. */
 import { Option } from 'commander'
 import { ReeveError } from '../errors.ts'
+import { words } from '../repl/words.ts'
 import type { AgentSpec } from '../spec.ts'
 
 export interface SpecOption {
@@ -59,6 +60,13 @@ const intensity: Reader = (given, flag) => {
   return { restarts: Number(restarts), within }
 }
 
+/** A command without a shell: words apart by spaces, quotes hold some together. */
+const argv: Reader = (given) => words(given)
+const hooks: Reader = (given, _flag, before) => [
+  ...((before as unknown[] | undefined) ?? []),
+  { command: words(given) },
+]
+
 const port: Reader = (given, flag, before) => {
   const [, host, digits] = /^(?:(.+):)?(\d+)$/.exec(given) ?? []
   if (digits === undefined) throw wrong(flag, given, 'is not PORT or HOST:PORT')
@@ -96,10 +104,30 @@ export const SPEC_OPTIONS: readonly SpecOption[] = [
     help: 'ready when this address answers 200-399',
   },
   {
+    flags: '--ready-exec <command>',
+    path: 'ready.exec',
+    read: argv,
+    help: 'ready when this command exits with 0; no shell, quotes hold words together',
+  },
+  {
     flags: '--ready-timeout <duration>',
     path: 'ready.timeout',
     read: text,
     help: 'not ready by then: it is ended',
+  },
+  {
+    flags: '--liveness-port <[host:]port>',
+    path: 'liveness.port',
+    read: port,
+    help: 'asked as long as it runs',
+  },
+  { flags: '--liveness-http <url>', path: 'liveness.http', read: text, help: 'asked as long as it runs' },
+  { flags: '--liveness-exec <command>', path: 'liveness.exec', read: argv, help: 'asked as long as it runs' },
+  {
+    flags: '--liveness-failures <n>',
+    path: 'liveness.failures',
+    read: number,
+    help: 'so many in a row, and it is ended',
   },
   {
     flags: '--spawn-timeout <duration>',
@@ -234,6 +262,14 @@ export const SPEC_OPTIONS: readonly SpecOption[] = [
   { flags: '--stdin <open|closed>', path: 'stdin', read: text, help: 'open: reeve send writes to it' },
   { flags: '--log-max-size <size>', path: 'output.maxSize', read: text, help: 'its log is rotated there' },
   { flags: '--log-keep <n>', path: 'output.keep', read: number, help: 'how many older logs are kept' },
+  {
+    flags: '--cleanup <command>',
+    path: 'cleanup',
+    read: hooks,
+    many: true,
+    help: 'run when it has ended; may be repeated',
+  },
+  { flags: '--tmp', path: 'tmp', read: yes, help: 'a folder of its own in $REEVE_TMP, removed at its end' },
   { flags: '--cleanup-timeout <duration>', path: 'cleanupTimeout', read: text, help: 'for each clean-up' },
   {
     flags: '--on-supervisor-death <end|adopt>',

@@ -254,8 +254,8 @@ t.test(
 
 t.test('every field of a specification has its option', async (t) => {
   const covered = new Set(SPEC_OPTIONS.map(({ path }) => path.split('.')[0]))
-  // The command and the name stand for themselves; functions cannot be typed.
-  const others = ['command', 'name', 'cleanup']
+  // The command and the name stand for themselves.
+  const others = ['command', 'name']
   const schema = z.toJSONSchema(agentSpecSchema, { io: 'input', unrepresentable: 'any' }) as {
     properties: Record<string, { not?: unknown }>
   }
