@@ -43,6 +43,8 @@ export const ERRORS = {
   forbidden: 'The request came by a Host or from an Origin that is not ours.',
   too_large: 'The body of a request is larger than is taken.',
   route_not_found: 'Nothing is served at this path, or not by this method.',
+  timed_out:
+    'What was asked goes on, and was not done within the time that the caller had. `record` is attached.',
   too_busy: 'As many streams are open as one daemon serves. Close some.',
   launcher_failed: 'The launcher could not be started, or does not answer.',
   platform_unsupported: 'Reeve runs on Linux; this platform is not supported yet.',

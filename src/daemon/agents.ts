@@ -2,13 +2,13 @@
 import os from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
+import { awaited } from '../awaited.ts'
 import { realClock } from '../clock.ts'
 import { ReeveError } from '../errors.ts'
 import { cancelOptionsSchema, inputSchema, killOptionsSchema, stopOptionsSchema } from '../options.ts'
 import { readLog } from '../process/logs.ts'
 import { entrySchema, healthSchema, killResultSchema, recordSchema } from '../shapes.ts'
 import { type AgentSpec, agentSpecSchema } from '../spec.ts'
-import { awaited } from './awaited.ts'
 import { filterOf, filterQuery } from './filter.ts'
 import { found } from './found.ts'
 import { signed, spawnerFor } from './requester.ts'
@@ -19,7 +19,7 @@ const done = z.object({ success: z.literal(true), agentId: z.string() })
 const who = ({ id, ...call }: Call<unknown, unknown>) => found({ ...call, id })
 
 /** The daemon stands nowhere: a folder is named whole, or it is the user's own. */
-function cwdOf(cwd: string | undefined): string {
+export function cwdOf(cwd: string | undefined): string {
   if (cwd === undefined) return os.homedir()
   if (path.isAbsolute(cwd)) return cwd
   const message = `cwd: ${JSON.stringify(cwd)} is relative, and the daemon is in no folder of yours. Write the whole path.`

@@ -12,8 +12,10 @@ import { jsonBody } from './body.ts'
 import { entryRoutes } from './entries.ts'
 import { admitted, type Door } from './guard.ts'
 import { manyRoutes } from './many.ts'
+import { MCP_PATH, type McpDoor, mcpDoor } from './mcp.ts'
 import { metaRoutes } from './meta.ts'
 import { openApi } from './openapi.ts'
+import type { Requester } from './requester.ts'
 import { Answered, type Call, type Route, route, type Served } from './route.ts'
 import { STATUS_CODES } from './status-codes.ts'
 
@@ -65,6 +67,8 @@ export function appOf({ served, door, token, fault }: AppOptions): Hono<Env> {
     app.on(each.method.toUpperCase(), each.path.replaceAll(/\{(\w+)\}/g, ':$1'), (context) =>
       answer(each, context),
     )
+  const mcp: McpDoor = mcpDoor(served, fault)
+  app.all(MCP_PATH, (context) => mcp(context.req.raw, askedBy(context), whileThere(context)))
   app.notFound((context) => {
     const { method, path } = context.req
     const message = `nothing is served at ${method} ${path}: see /openapi.json. This is version ${VERSION}.`
@@ -73,16 +77,20 @@ export function appOf({ served, door, token, fault }: AppOptions): Hono<Env> {
   app.onError((error) => failure(error, fault))
   return app
 
-  async function answer(each: Route, context: Context<Env>): Promise<Response> {
-    const { req, env } = context
-    const requester = admitted(
-      door,
-      { host: req.header('host'), origin: req.header('origin'), authorization: req.header('authorization') },
-      token,
-      served.reeve,
-    )
+  function askedBy({ req }: Context<Env>): Requester {
+    const [host, origin, authorization] = ['host', 'origin', 'authorization'].map((name) => req.header(name))
+    return admitted(door, { host, origin, authorization }, token, served.reeve)
+  }
+
+  function whileThere({ env }: Context<Env>): AbortSignal {
     const over = new AbortController()
     env.outgoing.once('close', () => over.abort(new Error('who asked is gone')))
+    return over.signal
+  }
+
+  async function answer(each: Route, context: Context<Env>): Promise<Response> {
+    const { req, env } = context
+    const requester = askedBy(context)
     const call: Call<unknown, unknown> = {
       ...served,
       id: req.param('id') ?? '',
@@ -90,7 +98,7 @@ export function appOf({ served, door, token, fault }: AppOptions): Hono<Env> {
       body: await bodyOf(each, req.raw),
       requester,
       lastEventId: req.header('last-event-id'),
-      signal: over.signal,
+      signal: whileThere(context),
       cutOff: () => env.outgoing.destroy(),
     }
     let value: unknown

@@ -1,6 +1,7 @@
 /** `/openapi.json`: what is served here, made from the routes and their schemas. */
 import { z } from 'zod'
 import { ERRORS, type ErrorCode } from '../errors.ts'
+import { type JsonSchema, jsonSchemaOf } from '../json-schema.ts'
 import {
   entrySchema,
   errorSchema,
@@ -11,7 +12,6 @@ import {
 import { snakeKey } from '../snake-case.ts'
 import { agentSpecSchema } from '../spec.ts'
 import { VERSION } from '../version.ts'
-import { type JsonSchema, jsonSchemaOf } from './json-schema.ts'
 import type { Route } from './route.ts'
 import { STATUS_CODES } from './status-codes.ts'
 

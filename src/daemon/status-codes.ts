@@ -34,6 +34,7 @@ export const STATUS_CODES = {
   forbidden: 403,
   too_large: 413,
   route_not_found: 404,
+  timed_out: 504,
   too_busy: 503,
   launcher_failed: 500,
   platform_unsupported: 501,

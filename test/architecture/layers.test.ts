@@ -6,7 +6,7 @@ import { loadedBy, sources, walk } from './sources.ts'
 /** The rooms, from the top. `sees`: the other rooms that a file there may import, types included. */
 const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly sees: readonly string[] }[] = [
   { name: 'machines', has: /^machines\//, sees: [] },
-  { name: 'ground', has: /^src\/(errors|clock|home|snake-case|version)\.ts$/, sees: ['machines'] },
+  { name: 'ground', has: /^src\/(errors|clock|home|snake-case|version|awaited)\.ts$/, sees: ['machines'] },
   { name: 'process', has: /^src\/process\//, sees: ['machines', 'ground'] },
   { name: 'health', has: /^src\/health\//, sees: ['machines', 'ground'] },
   { name: 'registry', has: /^src\/registry\//, sees: ['machines', 'ground'] },
@@ -14,7 +14,7 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
   // What is asked and answered, wherever agents are supervised: the supervisor has it, and so has its client.
   {
     name: 'words',
-    has: /^src\/(agent-health|handle-text|reeve|wire|shapes|spec|probes|options|strict|size|kill|listeners)\.ts$/,
+    has: /^src\/(agent-health|handle-text|reeve|wire|json-schema|shapes|spec|probes|options|strict|size|kill|listeners)\.ts$/,
     sees: ['machines', 'ground', 'registry'],
   },
   // What the faces on a terminal share.
@@ -29,16 +29,22 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
     has: /^src\/repl\//,
     sees: ['machines', 'ground', 'words', 'registry', 'observe', 'terminal'],
   },
+  {
+    name: 'mcp',
+    has: /^src\/mcp\//,
+    sees: ['machines', 'ground', 'words', 'registry', 'observe', 'terminal'],
+  },
   { name: 'agent-kit', has: /^src\/agent-kit\//, sees: ['machines'] },
   {
     name: 'root',
     has: /^src\/[^/]+\.ts$/,
     sees: ['machines', 'ground', 'words', 'process', 'health', 'registry', 'observe'],
   },
+  // It serves one face itself, over HTTP, loaded when it is first asked for.
   {
     name: 'daemon',
     has: /^src\/daemon\//,
-    sees: ['machines', 'ground', 'words', 'process', 'registry', 'observe', 'root'],
+    sees: ['machines', 'ground', 'words', 'process', 'registry', 'observe', 'root', 'mcp'],
   },
   // It finds a daemon by what that left in the home, and speaks with it; what that is made of is no part of it.
   {
@@ -76,6 +82,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   words: ['xstate', 'zod', 'ms'],
   terminal: ['cli-table3', 'string-width'],
   repl: [],
+  mcp: ['zod', '@modelcontextprotocol/server', '@modelcontextprotocol/server/stdio'],
   root: ['xstate', 'zod', 'nanoid', 'ms'],
   daemon: ['zod', 'hono', '@hono/node-server'],
   cli: ['commander', 'cli-table3', 'yaml'],

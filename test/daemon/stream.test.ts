@@ -1,6 +1,6 @@
 /** A stream goes at its reader's pace; who does not read is cut off, who leaves is forgotten. */
 import t from 'tap'
-import { awaited } from '../../src/daemon/awaited.ts'
+import { awaited } from '../../src/awaited.ts'
 import { textStream } from '../../src/daemon/stream.ts'
 import { Turns } from '../../src/daemon/turns.ts'
 import { soon, until } from '../support.ts'

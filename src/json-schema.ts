@@ -1,6 +1,6 @@
 /** Schemas as a wire has them: names in snake_case, and without the fields that are refused because they are not built. */
 import { z } from 'zod'
-import { snakeKey } from '../snake-case.ts'
+import { snakeKey } from './snake-case.ts'
 
 export type JsonSchema = Record<string, unknown>
 
