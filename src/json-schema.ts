@@ -7,6 +7,10 @@ export type JsonSchema = Record<string, unknown>
 const isRefused = (schema: unknown): boolean =>
   schema instanceof z.ZodOptional && schema.unwrap() instanceof z.ZodUndefined
 
+/** What is quoted in a description, as the wire has it. */
+const inWireNames = (text: string): string =>
+  text.replaceAll(/`[^`]+`/g, (quoted) => quoted.replaceAll(/\b[a-z]+(?:[A-Z][a-z]+)+\b/g, snakeKey))
+
 /** `input`: what one may write; `output`: what is answered. */
 export function jsonSchemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
   const { $schema: _, ...made } = z.toJSONSchema(schema, {
@@ -15,6 +19,12 @@ export function jsonSchemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonSch
     override({ zodSchema, jsonSchema }) {
       // A switch in a query is written as a word, and read as what it says.
       if (jsonSchema.type === 'boolean') delete jsonSchema.enum
+      if (jsonSchema.description) jsonSchema.description = inWireNames(jsonSchema.description)
+      // That a number is one that JavaScript can count to needs no saying.
+      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
+      // Of a frozen array it says that it cannot be written, also where it is what one writes.
+      delete jsonSchema.readOnly
       if (zodSchema instanceof z.ZodObject && jsonSchema.properties) {
         const kept = Object.entries(jsonSchema.properties).filter(([key]) => !isRefused(zodSchema.shape[key]))
         jsonSchema.properties = Object.fromEntries(kept.map(([key, each]) => [snakeKey(key), each]))

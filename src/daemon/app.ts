@@ -91,6 +91,7 @@ export function appOf({ served, door, token, fault }: AppOptions): Hono<Env> {
   async function answer(each: Route, context: Context<Env>): Promise<Response> {
     const { req, env } = context
     const requester = askedBy(context)
+    const signal = whileThere(context)
     const call: Call<unknown, unknown> = {
       ...served,
       id: req.param('id') ?? '',
@@ -98,7 +99,7 @@ export function appOf({ served, door, token, fault }: AppOptions): Hono<Env> {
       body: await bodyOf(each, req.raw),
       requester,
       lastEventId: req.header('last-event-id'),
-      signal: whileThere(context),
+      signal,
       cutOff: () => env.outgoing.destroy(),
     }
     let value: unknown
@@ -106,7 +107,7 @@ export function appOf({ served, door, token, fault }: AppOptions): Hono<Env> {
       value = await each.handle(call)
     } catch (error) {
       // Nobody is there to be told.
-      if (error === over.signal.reason) return new Response(null, { status: NOBODY_THERE })
+      if (signal.aborted && error === signal.reason) return new Response(null, { status: NOBODY_THERE })
       throw error
     }
     if (value instanceof Response) {

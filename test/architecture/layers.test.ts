@@ -63,6 +63,7 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
       'registry',
       'observe',
       'terminal',
+      'mcp',
       'repl',
       'root',
       'daemon',

@@ -12,6 +12,7 @@ import { health } from './health.ts'
 import { history } from './history.ts'
 import { logs } from './logs.ts'
 import { ls } from './ls.ts'
+import { mcp } from './mcp.ts'
 import { repl } from './repl.ts'
 import { run } from './run.ts'
 import { send } from './send.ts'
@@ -40,6 +41,7 @@ export const COMMANDS: readonly ((program: Command, desk: Desk) => Command)[] = 
   status,
   doctorCommand,
   repl,
+  mcp,
   diagram,
   demo,
   completion,
