@@ -37,7 +37,7 @@ export const logFileOf = (home: Home, agentId: string): string => path.join(home
 
 /** The FIFO that is the stdin of one life. */
 export const inputOf = (home: Home, life: { agentId: string; incarnation: number }): string =>
-  path.join(home.inputs, home.tmp, `${life.agentId}.${life.incarnation}.fifo`)
+  path.join(home.inputs, `${life.agentId}.${life.incarnation}.fifo`)
 
 /** Where one life may make a file, to say that it takes requests. */
 export const controlOf = (home: Home, life: { agentId: string; incarnation: number }): string =>
