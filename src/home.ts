@@ -71,8 +71,8 @@ export function openHome(given: string | undefined, supervisorId: string): Home 
     spill: path.join(dir, 'spill'),
     sharedSpill: path.join(given === undefined ? userHome() : dir, 'spill'),
   }
-  const { logs, reports, inputs, controls, specs, spill, sharedSpill } = home
-  for (const folder of [logs, reports, inputs, controls, specs, spill, sharedSpill]) ownFolder(folder)
+  const { logs, reports, inputs, tmp, controls, specs, spill, sharedSpill } = home
+  for (const folder of [logs, reports, inputs, tmp, controls, specs, spill, sharedSpill]) ownFolder(folder)
   return home
 }
 

@@ -336,9 +336,9 @@ for (const era of BOTH)
 
     const completed = await client.complete({
       ref: { type: 'ref/resource', uri: 'reeve://agents/{id}' },
-      argument: { name: 'id', value: talker.slice(0, -1) },
+      argument: { name: 'id', value: talker.slice(0, -3) },
     })
-    t.strictSame(completed.completion.values, [talker])
+    t.ok(completed.completion.values.includes(talker))
     await t.rejects(client.readResource({ uri: `reeve://agents/${talker}x` }), /Did you mean "talker-/)
     await t.rejects(client.readResource({ uri: 'file:///etc/passwd' }), /none of ours/)
     if (era === '2025') {
