@@ -14,3 +14,11 @@ export interface McpHost {
   /** A fault of ours, for the log. */
   fault(cause: unknown): void
 }
+
+/** A request over HTTP, understood so far. */
+export interface McpAsked {
+  /** The JSON that came; `undefined` where there is no body. */
+  readonly body: unknown
+  /** The name of the agent that asks, where it is one. */
+  readonly agent: string | undefined
+}

@@ -1,6 +1,6 @@
 /** MCP over HTTP: the newer protocol, each request for itself; the older one in sessions. Who may ask is not decided here. */
 import { createMcpHandler, isLegacyRequest } from '@modelcontextprotocol/server'
-import type { McpHost } from './host.ts'
+import type { McpAsked, McpHost } from './host.ts'
 import { listenedTo } from './listened.ts'
 import { mcpServer } from './server.ts'
 import { Sessions } from './sessions.ts'
@@ -8,13 +8,6 @@ import { Updates } from './updates.ts'
 
 /** Streams of the newer protocol that listen at once. */
 const MAX_LISTENING = 100
-
-export interface McpAsked {
-  /** The JSON that came; `undefined` where there is no body. */
-  readonly body: unknown
-  /** The name of the agent that asks, where it is one. */
-  readonly agent: string | undefined
-}
 
 export interface McpHttp {
   /** The request's signal has to say when who asked is gone. */

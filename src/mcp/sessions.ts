@@ -9,8 +9,7 @@ import {
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server'
 import { realClock, type Timer } from '../clock.ts'
-import type { McpHost } from './host.ts'
-import type { McpAsked } from './http.ts'
+import type { McpAsked, McpHost } from './host.ts'
 import { mcpServer } from './server.ts'
 import { Updates } from './updates.ts'
 
