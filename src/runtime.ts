@@ -309,12 +309,13 @@ export class Runtime {
     seat.record = fold(seat.record, entry)
     if (ended) {
       this.roster.release(seat)
-      this.specs?.drop(seat.plan.id)
       this.vigil.end(seat)
       this.turns.left(seat, entry.evidence?.unverified === true)
     }
     this.log.add(entry)
     this.journal.append(entry)
+    // Once its end is written ahead: killed in between, a successor would know of an agent that nobody can end.
+    if (ended) this.specs?.drop(seat.plan.id)
     if (isNote(entry)) {
       if (entry.event === 'kill_failed') this.#killFailed(seat, entry)
       if (entry.event === 'rung') notedRung(seat, entry)

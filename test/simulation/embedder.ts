@@ -2,7 +2,7 @@
  * The program that embeds a supervisor: it asks, listens, and remembers what it was told and what it is still owed.
  * One inhabitant of the world: another one may follow it.
  */
-import { type Entry, isEnd } from '../../machines/events.ts'
+import { type Entry, isEnd, type LifeAddress } from '../../machines/events.ts'
 import { ReeveError } from '../../src/errors.ts'
 import { type Outside, realOutside } from '../../src/outside.ts'
 import { fold } from '../../src/registry/record.ts'
@@ -18,6 +18,13 @@ import type { World } from './world.ts'
 
 const EXPECTED =
   /^(agent_not_found|process_not_found|name_taken|agent_running|ended_before_ready|spawn_failed|ready_timeout|restart_intensity_exceeded|registry_unavailable|supervisor_stopping|kill_failed|entries_gone|launcher_failed)$/
+
+/** Reads the reports of an agent that is taken over from their beginning. */
+const readAgain: Outside['openReports'] = (options) => {
+  const reports = realOutside.openReports(options)
+  const adopt = reports.adopt.bind(reports)
+  return Object.assign(reports, { adopt: (life: LifeAddress) => adopt(life, 0) })
+}
 
 export class Embedder {
   readonly world: World
@@ -37,6 +44,8 @@ export class Embedder {
   mischief: ((entry: Entry) => void) | undefined
   answered = 0
 
+  /** Since when there is a supervisor. */
+  sinceMs = 0
   beginning = true
   /** It could not begin. */
   failed = false
@@ -58,6 +67,7 @@ export class Embedder {
       lockHome: async () => world.lock.take(party),
       random: () => world.jitter.next(),
       ...(isBroken('spill-not-replayed') && { replaySpills: async () => {} }),
+      ...(isBroken('usage-twice') && { openReports: readAgain }),
     }
     party.deliver(() => {
       superviseIn(outside, { home, registry, sinks: [sink], clock: party.clock }).then(
@@ -74,6 +84,7 @@ export class Embedder {
   #moveIn(supervisor: Supervisor): void {
     const { world } = this
     this.supervisor = supervisor
+    this.sinceMs = this.nowMs
     this.beginning = false
     world.replayed()
     world.sessions.push({ id: supervisor.id, told: this.told, stored: this.registry.durable })
@@ -94,14 +105,40 @@ export class Embedder {
   /** What an embedder before it knew of agents that this supervisor has too; of the others nobody asks any more. */
   #takeOver(): void {
     const { world, supervisor } = this
+    const name = 'P5 a successor knows the agents of before'
     for (const [id, known] of world.departed) {
       const agent = supervisor.get(id)
+      if (this.registry.durable) this.#learn(id, known)
+      const last = known.entries.at(-1)
+      if (this.registry.durable) world.checking(name)
+      if (!agent && this.registry.durable && last && !isEnd(last.to) && !known.removed)
+        world.violated(name, `${id} was ${last.to}, and is not known`)
       if (!agent) continue
       world.departed.delete(id)
-      const taken = { ...known, agent }
+      // What was asked in the turn in which it was killed was perhaps not heard.
+      const wish = known.record?.reason ? known.wish : 'run'
+      const taken = { ...known, agent, wish }
       this.known.set(id, taken)
       this.watchPromises(taken, true)
     }
+  }
+
+  /** A supervisor may have written ahead what it did not live to tell. */
+  #learn(id: string, known: Known): void {
+    const { registry, sessions } = this.world
+    const first = known.entries[0]
+    const stored = sessions.flatMap((session) => registry.of(session.id).entries)
+    const from = stored.findIndex(
+      ({ supervisorId, seq }) => supervisorId === first?.supervisorId && seq === first.seq,
+    )
+    known.entries.splice(
+      0,
+      known.entries.length,
+      ...stored.slice(from).filter(({ agentId }) => agentId === id),
+    )
+    known.record = undefined
+    for (const entry of known.entries)
+      known.record = fold(entry.from === null ? undefined : known.record, entry)
   }
 
   /** What was told while it began. */

@@ -5,6 +5,7 @@ export const FAULTS = {
   'lost-exit': 'the launcher forgets to say that a leader ended',
   'lost-spawned': 'the launcher forgets to say that a process was forked',
   'dead-listed-alive': 'a record says alive while the agent is reaped',
+  'exit-forgotten': 'a successor does not ask how an agent ended meanwhile',
   // P2 no orphans
   'no-last-rung': 'SIGKILL is never sent',
   'orphan-left': 'nothing is swept',
@@ -13,11 +14,14 @@ export const FAULTS = {
   'hushed-escape': 'what could not be ended is not named',
   // P3 no strangers
   'no-identity-check': 'a pid that was used again is taken for the process that had it before',
+  'adopt-by-pid': 'a successor takes whoever has the pid for the agent',
   // P4 one life at a time
   'two-lives': 'one order is forked twice',
   'forgotten-name': 'a name that is held is given away again',
   'leaked-name': 'a name stays taken when its agent has ended',
+  'started-twice': 'a successor does not ask what its launcher has kept',
   // P5 nothing lost
+  'usage-twice': 'a successor reads all reports again',
   'lost-entry': 'an entry never reaches the journal',
   'reordered-entries': 'two entries reach the journal in the wrong order',
   'registry-lies': 'an append is confirmed and not done',

@@ -69,7 +69,7 @@ export function checkFinally(world: World): void {
   const named = new Set(world.sessions.flatMap(({ told }) => told.flatMap((entry) => entry.escaped ?? [])))
   const left: string[] = []
   for (const [key, processes] of kernel.byLife) {
-    const detachOk = world.truth.lives.get(key)?.order.detachOk ?? false
+    const detachOk = world.orders.get(key)?.detachOk ?? false
     for (const process of processes)
       if (
         lives(process) &&

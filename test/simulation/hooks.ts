@@ -29,6 +29,7 @@ const OWN: Readonly<Record<string, string>> = {
   'machines/children.js': 'faulty/children.js',
   'src/ending.js': 'faulty/ending.js',
   'src/roster.js': 'faulty/roster.js',
+  'src/succession.js': 'faulty/succession.js',
   'src/deferred.js': 'faulty/deferred.js',
   'src/listeners.js': 'faulty/listeners.js',
   'src/health/agenda.js': 'faulty/agenda.js',

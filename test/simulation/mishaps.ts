@@ -1,6 +1,7 @@
 /** What goes wrong: with the registry, with listeners, with processes, with launchers, with time. */
 import type { Entry } from '../../machines/events.ts'
 import type { Actions } from './actions.ts'
+import type { Dice } from './dice.ts'
 import { lives } from './machine/process.ts'
 import { end, NAMES, restart } from './requests.ts'
 import { specOf } from './specs.ts'
@@ -77,19 +78,8 @@ export const MISHAPS: Actions = {
   'strangers come': {
     weight: 6,
     run: ({ world, dice }) => {
-      for (let i = dice.between(1, 6); i > 0; i -= 1) {
-        const one = world.kernel.fork(1, {
-          comm: 'stranger',
-          environ: 'PATH=/bin\0',
-          life: null,
-          ownSession: dice.chance(0.5),
-          dice: dice.fork(`stranger ${i}`),
-        })
-        if (one)
-          world.kernel.later(one, dice.between(1, 8_000), () =>
-            world.kernel.exit(one, { code: 0, signal: null }),
-          )
-      }
+      for (let i = dice.between(1, 6); i > 0; i -= 1)
+        stranger(world.kernel, dice.fork(`stranger ${i}`), 8_000)
     },
   },
 
@@ -134,6 +124,7 @@ export const MISHAPS: Actions = {
         world.kernel.exit(process, { code: null, signal: 'SIGKILL' })
         world.advance(dice.pick([0, 0.5, 30]))
       }
+      if (dice.chance(0.5)) newFaces(world, dice)
     },
   },
   'the launcher is stopped': {
@@ -170,6 +161,26 @@ export const MISHAPS: Actions = {
     },
   },
   'nothing, for long': { weight: 2, run: ({ world, dice }) => world.advance(dice.between(1_000, 15_000)) },
+}
+
+/** While nobody looks, agents die, and strangers get their pids. */
+function newFaces(world: World, dice: Dice): void {
+  const { truth, kernel } = world
+  for (const { leader } of truth.lives.values())
+    if (lives(leader) && dice.chance(0.6)) kernel.exit(leader, { code: 0, signal: null })
+  world.advance(60)
+  for (let i = 0; i < 40; i += 1) stranger(kernel, dice.fork(`face ${i}`), 30_000)
+}
+
+function stranger(kernel: World['kernel'], dice: Dice, mostMs: number): void {
+  const one = kernel.fork(1, {
+    comm: 'stranger',
+    environ: 'PATH=/bin\0',
+    life: null,
+    ownSession: dice.chance(0.5),
+    dice,
+  })
+  if (one) kernel.later(one, dice.between(1, mostMs), () => kernel.exit(one, { code: 0, signal: null }))
 }
 
 function mischief(world: World, fault: string, fn: (entry: Entry) => void): void {

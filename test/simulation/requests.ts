@@ -158,6 +158,7 @@ export const REQUESTS: Actions = {
       embedder.ask(`remove ${id}`, QUERY_MS + 5_200, async () => {
         await embedder.supervisor.remove(id, { history: dice.chance(0.5) })
         one.removed = true
+        embedder.world.truth.forget(id)
       })
     },
   },
@@ -214,7 +215,7 @@ function said({ world }: Step, name: string, report: string): void {
   const agent = world.embedder.supervisor.get(name)
   const life = agent && world.truth.lives.get(lifeKey({ agentId: agent.id, incarnation: agent.incarnation }))
   if (!life) return
-  world.truth.sign(life.key, 'said', world.nowMs)
+  world.truth.sign(life.key, 'called', world.nowMs)
   if (report === 'working') life.held = null
   // What stands unread in its file is older, and is heard later.
   const isLastWord = world.nowMs - life.workedAtMs > UNREAD_MS

@@ -65,6 +65,9 @@ export function specOf(world: World, dice: Dice, id: string, name: string): Name
     cleanup: hooks,
     cleanupTimeout: CLEANUP_TIMEOUT_MS,
     detachOk: dice.chance(0.15),
+    // It needs a registry that lasts.
+    ...(world.registry.durable &&
+      dice.fork('outlives').chance(0.6) && { onSupervisorDeath: 'adopt', adoptFor: 60_000 }),
   }
 }
 

@@ -5,10 +5,10 @@ import type { Request } from '../../src/process/protocol.ts'
 import type { SimProcess } from './machine/process.ts'
 import type { Party } from './party.ts'
 
-/** `said`: what it does, or from within the supervisor's process: that counts always. */
+/** `said`: what it does; `called`: from within the supervisor's process, and known to it alone. These count always. */
 export interface Sign {
   readonly atMs: number
-  readonly by: 'said' | 'report' | 'output'
+  readonly by: 'said' | 'called' | 'report' | 'output'
 }
 
 export interface LifeTruth {
@@ -16,8 +16,8 @@ export interface LifeTruth {
   readonly order: LaunchOrder
   readonly name: string
   readonly leader: SimProcess
-  /** The launcher that forked it, by pid. */
-  readonly launcherPid: number
+  /** The launcher that forked it. */
+  readonly launcher: Party
   /** The supervisor that asked for it. */
   readonly supervisor: Party | undefined
   readonly forkedAtMs: number
@@ -50,7 +50,7 @@ export class Truth {
   begun(
     order: LaunchOrder,
     leader: SimProcess,
-    launcherPid: number,
+    launcher: Party,
     supervisor: Party | undefined,
     nowMs: number,
   ): void {
@@ -60,7 +60,7 @@ export class Truth {
       order,
       name: order.env.REEVE_AGENT_NAME ?? '',
       leader,
-      launcherPid,
+      launcher,
       supervisor,
       forkedAtMs: nowMs,
       received: new Map(),
@@ -82,6 +82,8 @@ export class Truth {
     const life = this.lives.get(key)
     if (!life || line.startsWith('half') || line.includes('unheard')) return
     this.sign(key, 'report', nowMs)
+    const { agentId } = life.order
+    if (line.includes('"usage"')) this.#turns.set(agentId, this.turnsOf(agentId) + 1)
     const name = line.includes('"waiting"') || line === 'idle' || line === 'working' ? line : undefined
     if (name === undefined) return
     this.sign(key, 'said', nowMs)
@@ -116,10 +118,10 @@ export class Truth {
     }
   }
 
-  /** Nobody is left to ask: launchers end what they have, each by its ladder. */
-  supervisorDied(ordered: Iterable<string>): void {
-    for (const key of ordered) this.#endAsked(key)
-    this.#endAllAsked()
+  /** Nobody is left to ask: launchers end what they have, each by its ladder; what is to be adopted they keep. */
+  supervisorDied(orders: ReadonlyMap<string, LaunchOrder>): void {
+    for (const [key, { onSupervisorDeath }] of orders) if (onSupervisorDeath === 'end') this.#endAsked(key)
+    for (const life of this.lives.values()) life.handovers += 1
   }
 
   #endAllAsked(): void {
@@ -128,6 +130,19 @@ export class Truth {
       life.handovers += 1
     }
   }
+
+  /** It was removed: whoever is spawned under its id begins anew. */
+  forget(agentId: string): void {
+    for (const [key, { order }] of this.lives) if (order.agentId === agentId) this.lives.delete(key)
+    this.#turns.delete(agentId)
+  }
+
+  /** Turns that an agent has said it took, in all its lives. */
+  turnsOf(agentId: string): number {
+    return this.#turns.get(agentId) ?? 0
+  }
+
+  readonly #turns = new Map<string, number>()
 
   /** How much of the time since then the supervisor could hear nothing, each long stretch but for its first second. */
   deafMs(sinceMs: number, nowMs: number): number {

@@ -157,7 +157,7 @@ export class World {
     this.trace(`the supervisor (pid ${embedder.process.pid}) is gone`)
     this.disturbed()
     this.fault('supervisors killed')
-    this.truth.supervisorDied(this.orders.keys())
+    this.truth.supervisorDied(this.orders)
     this.launchers.supervisorDied()
     for (const [id, known] of embedder.known) this.departed.set(id, known)
     embedder.known.clear()
@@ -236,7 +236,7 @@ export class World {
     })
     if (!leader) return undefined
     onFork(this, order, leader)
-    this.truth.begun(order, leader, launcher.pid, this.launchers.supervisorOf(launcher), this.nowMs)
+    this.truth.begun(order, leader, launcher, this.launchers.supervisorOf(launcher), this.nowMs)
     live(kind, leader, {
       kernel: this.kernel,
       report: (process, line) => {

@@ -26,6 +26,8 @@ export function onEntry(world: World, entry: Entry, known: Known | undefined): v
   lawful(world, entry, known)
   intended(world, entry, known)
   if (entry.escaped) trulyEscaped(world, entry)
+  if (entry.event === 'exit') trueExit(world, entry)
+  if (entry.event === 'usage') countedOnce(world, entry)
   if (entry.from === entry.to) return
   if (isEnd(entry.to)) nothingLeft(world, entry)
   if (entry.to === 'stalling') silent(world, entry, known)
@@ -58,7 +60,7 @@ function nothingLeft(world: World, entry: Entry): void {
   const name = 'P2 nothing of a tree is left, or it is named'
   world.checking(name)
   const key = lifeKey(entry)
-  const detachOk = world.truth.lives.get(key)?.order.detachOk ?? false
+  const detachOk = world.orders.get(key)?.detachOk ?? false
   // It says itself that it could not be verified.
   if (entry.evidence?.unverified) return world.fault('unverified ends')
   for (const left of world.kernel.byLife.get(key) ?? [])
@@ -72,6 +74,30 @@ function nothingLeft(world: World, entry: Entry): void {
         name,
         `${key} is ${entry.to}, and ${left.pid} (${left.comm}) lives (state ${left.state})`,
       )
+}
+
+/** How it ended is told as it was, whoever tells it; that nobody knows, only when whoever waited for it is gone. */
+function trueExit(world: World, entry: Entry): void {
+  const name = 'P1 an exit is told as it was'
+  const life = world.truth.lives.get(lifeKey(entry))
+  const { exit } = entry
+  if (!life?.leader.exit || !exit) return
+  world.checking(name)
+  const { code, signal } = life.leader.exit
+  const told = `${life.key} ended with ${signal ?? code}, and it is told as ${exit.signal ?? exit.code}`
+  const isUnknown = exit.code === null && exit.signal === null
+  if (!isUnknown && (exit.code !== code || exit.signal !== signal)) world.violated(name, told)
+  if (isUnknown && !life.launcher.dead)
+    world.violated(name, `${told}; its launcher (pid ${life.launcher.pid}) lives`)
+}
+
+/** What it said of its use is counted once, whoever reads it. */
+function countedOnce(world: World, { agentId, usage }: Entry): void {
+  const name = 'P5 use is counted once'
+  world.checking(name)
+  const said = world.truth.turnsOf(agentId)
+  if (usage && usage.turns > said)
+    world.violated(name, `${agentId} said ${said} turns; counted are ${usage.turns}`)
 }
 
 /** What is said to have escaped lives, or died while that was on its way. */
@@ -103,12 +129,13 @@ function silent(world: World, entry: Entry, { spec, runningSinceMs }: Known): vo
   const { truth, nowMs } = world
   const counts = {
     said: true,
+    called: true,
     report: sources.includes('report'),
     output: sources.includes('output') && !truth.wallStepped,
   }
   // A log is dated by the wall clock, to within a second.
   const signs = life.signs
-    .filter(({ by }) => counts[by])
+    .filter(({ by, atMs }) => counts[by] && (by !== 'called' || atMs >= world.embedder.sinceMs))
     .map(({ atMs, by }) => (by === 'output' ? atMs - 1_000 : atMs))
     .filter((atMs) => atMs >= runningSinceMs)
     .sort((a, b) => a - b)

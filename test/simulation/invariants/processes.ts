@@ -47,6 +47,7 @@ export function onFork(world: World, order: LaunchOrder, leader: SimProcess): vo
   const key = lifeKey(order)
   const name = order.env.REEVE_AGENT_NAME
   world.checking(ONE_LIFE)
+  if (world.truth.lives.has(key)) world.violated(ONE_LIFE, `${key} is started a second time`)
   for (const life of world.truth.lives.values()) {
     if (life.name !== name || isAnothers(world, life)) continue
     if (life.leader !== leader && lives(life.leader) && !isNamed(world, life.key, life.leader.pid))
@@ -76,5 +77,6 @@ export function isNamed(world: World, key: string, pid: number): boolean {
   )
 }
 
-/** Of a supervisor that is gone; its launcher ends it. Nobody takes it over yet. */
-const isAnothers = (world: World, { supervisor }: LifeTruth): boolean => supervisor !== world.supervisor
+/** Of a supervisor that is gone, and whose registry with it: its launcher ends it, and nobody else knows of it. */
+const isAnothers = (world: World, { supervisor }: LifeTruth): boolean =>
+  !world.registry.durable && supervisor !== world.supervisor

@@ -94,7 +94,7 @@ function* listed(world: World, record: AgentRecord, calmMs: number): Generator<s
     const { leader } = life
     if (leader.pid !== pid) yield `${key} is listed with pid ${pid}, and has ${leader.pid}`
     if (leader.diedAtMs === null) return
-    const bound = life.launcherPid === world.launchers.serving?.pid ? LISTED_MS : WATCHED_MS
+    const bound = life.launcher === world.launchers.serving?.party ? LISTED_MS : WATCHED_MS
     const deadMs = world.nowMs - leader.diedAtMs
     if (Math.min(deadMs, calmMs) > bound)
       yield `${key} is ${state}, alive, and its leader died ${deadMs.toFixed(1)} ms ago`

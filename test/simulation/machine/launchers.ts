@@ -50,8 +50,13 @@ export class Launchers {
 
   /** The launcher that the supervisor speaks with; `undefined` while there is none. */
   get serving(): SimLauncher | undefined {
-    const newest = this.all.at(-1)
-    return newest && !newest.party.dead && newest.welcomedAtMs !== null ? newest : undefined
+    const { embedder } = this.#world
+    return this.all
+      .filter(
+        ({ party, supervisor, welcomedAtMs }) =>
+          !party.dead && supervisor === embedder.party && welcomedAtMs !== null,
+      )
+      .at(-1)
   }
 
   supervisorOf(launcher: Party): Party | undefined {

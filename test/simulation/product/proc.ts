@@ -21,8 +21,8 @@ export const statLine: typeof real.statLine = (pid) => {
   const { comm, state, ppid, pgrp, session, cpuMs, childCpuMs, pages } = process
   const { lastStart } = here()
   if (process.life !== null) lastStart.set(pid, process.startTime)
-  const startTime =
-    (isBroken('no-identity-check') && process.life === null && lastStart.get(pid)) || process.startTime
+  const isLying = isBroken('no-identity-check') || (isBroken('adopt-by-pid') && here().embedder.beginning)
+  const startTime = (isLying && process.life === null && lastStart.get(pid)) || process.startTime
   const letter = isBroken('zombies-live') && state === 'Z' ? 'R' : state
   const ticks = (ms: number) => Math.floor(ms / MS_PER_TICK)
   const fields = [
