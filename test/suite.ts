@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 
 /** What runs at a time: files with real processes wait more than they compute. */
-const JOBS = 4
+const JOBS = 3
 /** A file that has not ended by then is ended, with a word on what it was doing. */
 const TIMEOUT_MS = 120_000
 /** Folders whose files only read and compute, and share what takes long to load: a process for all of them. */
