@@ -40,7 +40,7 @@ function whom(name: string | undefined, { task, lane, all }: Given): string | Se
     )
   if (name !== undefined) return name
   if (task !== undefined) return { task }
-  return lane !== undefined ? ({ lane } as unknown as Selection) : { all: true }
+  return lane !== undefined ? { lane } : { all: true }
 }
 
 const optionsOf = ({ reason, by, grace, within, cleanup }: Given) => ({
