@@ -1,5 +1,5 @@
 /** What one life is given, what it knows, and what it leaves behind. */
-import { cancelFirst, type Ladder, type Rung, startLadder } from './escalation.ts'
+import { cancelFirst, type Ladder, type Rung, scaleTo, startLadder } from './escalation.ts'
 import type {
   Activity,
   AgentState,
@@ -62,6 +62,8 @@ export interface Adoption {
   readonly rungLeftMs?: number
   /** Its ladder begins with a cancellation, which had this long. */
   readonly withinMs?: number | null
+  /** The total before SIGKILL, where that was asked for. */
+  readonly graceMs?: number | null
   /** Why its end was asked for when it had exited already. */
   readonly late?: Reason | null
   /** SIGKILL was sent. */
@@ -146,7 +148,8 @@ export function contextOf({ adopt, ...input }: LifeInput): LifeContext {
 
 /** The ladder from where it was left: no signal is sent twice. */
 function ladderOf(own: readonly Rung[], nowMs: number, adopt: Adoption | undefined): Ladder {
-  const rungs = adopt?.withinMs == null ? own : cancelFirst(own, adopt.withinMs)
+  const scaled = adopt?.graceMs == null ? own : scaleTo(own, adopt.graceMs)
+  const rungs = adopt?.withinMs == null ? scaled : cancelFirst(scaled, adopt.withinMs)
   const taken = Math.min(adopt?.rungsTaken ?? 0, rungs.length)
   const last = rungs[taken - 1]
   if (!last) return startLadder(rungs, nowMs)

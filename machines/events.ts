@@ -159,6 +159,8 @@ export interface Evidence {
   readonly allowed?: number
   /** It was asked first to end by itself, and had this long; then the ladder. */
   readonly withinMs?: number
+  /** The total that its ladder was given, where that was not the spec's. */
+  readonly graceMs?: number
   /** Nobody said in time whether anything of the tree is left. */
   readonly unverified?: true
   /** Why no further life follows an end that the policy would have restarted. */

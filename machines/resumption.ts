@@ -114,6 +114,7 @@ export function resume(trail: Trail, left: Left, adopt: boolean): Resumption {
       evidence: trail.evidence,
       forced: trail.forced,
       withinMs: trail.withinMs,
+      graceMs: trail.graceMs,
       late: trail.late,
       rungsTaken: Math.max(trail.rungsTaken, alive ? left.rungsTaken : 0),
     },

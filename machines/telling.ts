@@ -126,9 +126,13 @@ export function tellingOf(
       }
     case 'STOP':
     case 'KILL': {
-      const { cancelMs } = event
-      if (cancelMs === undefined || to !== 'terminating') return ending
-      return { ...ending, evidence: { ...context.evidence, withinMs: cancelMs } }
+      const { cancelMs, graceMs } = event
+      if ((cancelMs ?? graceMs) === undefined || to !== 'terminating') return ending
+      const given = {
+        ...(cancelMs !== undefined && { withinMs: cancelMs }),
+        ...(graceMs !== undefined && { graceMs }),
+      }
+      return { ...ending, evidence: { ...context.evidence, ...given } }
     }
     case 'PROBED':
     case 'CLEANED':

@@ -36,6 +36,8 @@ export interface Trail {
   readonly lastRung: { readonly at: string; readonly waitMs: number | null } | null
   /** It was asked first to end by itself, and had this long: a rung before those of its spec. */
   readonly withinMs: number | null
+  /** The total before SIGKILL, where that was asked for. */
+  readonly graceMs: number | null
   /** Why its end was asked for when it had exited already. */
   readonly late: Reason | null
   /** A further life was asked for. */
@@ -77,6 +79,7 @@ const NEW_LIFE = {
   rungsTaken: 0,
   lastRung: null,
   withinMs: null,
+  graceMs: null,
   late: null,
   again: false,
   forced: false,
@@ -166,6 +169,7 @@ function changed(base: Trail, entry: Entry, policy: RestartPolicy): Partial<Trai
         activity: null,
         evidence: evidence ?? null,
         withinMs: evidence?.withinMs ?? null,
+        graceMs: evidence?.graceMs ?? null,
         forced: event === 'kill',
       }
     case 'reaping':

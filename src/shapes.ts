@@ -62,6 +62,7 @@ export const evidenceSchema = z.object({
   used: z.number().optional(),
   allowed: z.number().optional(),
   withinMs: z.number().optional(),
+  graceMs: z.number().optional(),
   unverified: z.literal(true).optional(),
   notRestarted: text.optional(),
   again: z.literal(true).optional(),

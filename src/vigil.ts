@@ -79,9 +79,7 @@ export class Vigil {
   /** It is running: heartbeats are due from now on. */
   watch(seat: Seat, life: LifeAddress): void {
     if (seat.plan.heartbeat) this.#deadlines.watch(life, seat.plan.heartbeat)
-    seat.stopLiveness?.()
-    seat.stopLiveness = this.#options.asking.whileWell(seat, life)
-    enforce(seat, this.#options.send)
+    this.#hold(seat, life)
   }
 
   /** Its leader has exited: what it used is known. */
@@ -92,6 +90,7 @@ export class Vigil {
   /** It runs, and was watched by another before. */
   resume(seat: Seat, life: LifeAddress, before: WatchedBefore): void {
     if (seat.plan.heartbeat) this.#deadlines.resume(life, seat.plan.heartbeat, before)
+    this.#hold(seat, life)
   }
 
   revived(life: LifeAddress): void {
@@ -191,6 +190,13 @@ export class Vigil {
   /** Nothing is watched any more; report files stay until `reports.close()`. */
   close(): void {
     this.#deadlines.close()
+  }
+
+  /** It runs: it is asked whether it is well, and held to its budget. */
+  #hold(seat: Seat, life: LifeAddress): void {
+    seat.stopLiveness?.()
+    seat.stopLiveness = this.#options.asking.whileWell(seat, life)
+    enforce(seat, this.#options.send)
   }
 
   /** Readiness by a line of its output, or by what it answers when it is asked. */

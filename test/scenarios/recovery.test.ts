@@ -1,5 +1,5 @@
 /** What a successor makes of the agents that a supervisor left when it was killed. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
@@ -96,12 +96,14 @@ for (const [who, kill] of Object.entries(DEATHS)) {
   })
 }
 
-t.test('27. an adopted agent is a full member: stdin, reports, readiness, stall, stop', async (t) => {
-  const where = place(t)
-  const h = await predecessor(
-    t,
-    where,
-    `const usage = '{"type":"usage","turns":1,"tokens":10}'
+t.test(
+  '27. an adopted agent is a full member: stdin, reports, readiness, liveness, stall, stop',
+  async (t) => {
+    const where = place(t)
+    const h = await predecessor(
+      t,
+      where,
+      `const usage = '{"type":"usage","turns":1,"tokens":10}'
      const all = [
        { name: 'echo', command: run('repeats-stdin.sh'), stdin: 'open' },
        { name: 'reporter', command: run('reports.sh', usage, 'idle', usage) },
@@ -110,61 +112,69 @@ t.test('27. an adopted agent is a full member: stdin, reports, readiness, stall,
        { name: 'silent', command: run('beats-until.sh', FOLDER + '/hush'),
          heartbeat: { timeout: '1s', grace: '100ms', onStall: 'terminate', sources: ['report'] } },
        { name: 'old', command: run('runs-forever.sh'), ttl: '2500ms' },
+       { name: 'ailing', command: run('runs-forever.sh'),
+         liveness: { exec: { command: ['sh', '-c', 'test ! -e "$0"', FOLDER + '/ill'], every: 20 }, failures: 2 } },
      ].map((spec) => supervisor.spawn({ ...spec, ...kept }))
      await all[0].ready
      await supervisor.send('echo', 'one\\n')
      while (supervisor.get('reporter').record.usage?.turns !== 2) await new Promise((resolve) => setTimeout(resolve, 5))
      while (supervisor.list().some(({ pid }) => pid === null)) await new Promise((resolve) => setTimeout(resolve, 5))`,
-  )
-  const pids = pidsOf(h)
-  await killed(h)
-  // Said while nobody listens.
-  writeFileSync(
-    join(where.home, 'reports', `${await idOf(where.file, 'reporter')}.1`),
-    '{"type":"usage","turns":5}\n',
-    { flag: 'a' },
-  )
-  const reeve = await successor(t, where)
-  remember(await launcherOf(reeve))
-  t.same(
-    reeve.list().map(({ name, pid }) => [name, pid]),
-    [...pids],
-  )
-  await reeve.send('echo', 'two\n')
-  const lines: string[] = []
-  for await (const line of reeve.logs('echo', { follow: true })) if (lines.push(line) === 2) break
-  t.same(lines, ['got one', 'got two'], 'its stdin was open all the while')
+    )
+    const pids = pidsOf(h)
+    await killed(h)
+    // Said while nobody listens.
+    writeFileSync(
+      join(where.home, 'reports', `${await idOf(where.file, 'reporter')}.1`),
+      '{"type":"usage","turns":5}\n',
+      { flag: 'a' },
+    )
+    const reeve = await successor(t, where)
+    remember(await launcherOf(reeve))
+    t.same(
+      reeve.list().map(({ name, pid }) => [name, pid]),
+      [...pids],
+    )
+    await reeve.send('echo', 'two\n')
+    const lines: string[] = []
+    for await (const line of reeve.logs('echo', { follow: true })) if (lines.push(line) === 2) break
+    t.same(lines, ['got one', 'got two'], 'its stdin was open all the while')
 
-  const { usage } = await until(
-    () => (reeve.get('reporter')?.record.usage?.turns === 7 ? reeve.get('reporter')?.record : null),
-    { what: 'usage' },
-  )
-  t.same(usage, { turns: 7, tokens: 20, usd: 0 }, 'each report counted once')
-  t.match(reeve.get('reporter'), { state: 'running', activity: { kind: 'idle' } })
+    const { usage } = await until(
+      () => (reeve.get('reporter')?.record.usage?.turns === 7 ? reeve.get('reporter')?.record : null),
+      { what: 'usage' },
+    )
+    t.same(usage, { turns: 7, tokens: 20, usd: 0 }, 'each report counted once')
+    t.match(reeve.get('reporter'), { state: 'running', activity: { kind: 'idle' } })
 
-  t.equal(reeve.get('late')?.state, 'pre_starting')
-  writeFileSync(join(where.folder, 'go'), '')
-  t.match(await soon(reeve.get('late')?.ready ?? Promise.reject(), 'it is ready'), {
-    state: 'running',
-    evidence: { ready: 'I am ready' },
-  })
+    t.equal(reeve.get('late')?.state, 'pre_starting')
+    writeFileSync(join(where.folder, 'go'), '')
+    t.match(await soon(reeve.get('late')?.ready ?? Promise.reject(), 'it is ready'), {
+      state: 'running',
+      evidence: { ready: 'I am ready' },
+    })
 
-  writeFileSync(join(where.folder, 'hush'), '')
-  t.match(await soon(reeve.get('silent')?.ended ?? Promise.reject(), 'it stalls'), {
-    state: 'killed',
-    reason: { kind: 'stall' },
-  })
-  t.match(await soon(reeve.get('old')?.ended ?? Promise.reject(), 'its lifetime ends'), {
-    state: 'killed',
-    reason: { kind: 'ttl' },
-  })
-  const { reason } = (await reeve.history('old')).at(-1) ?? {}
-  t.equal(reason?.kind, 'ttl')
+    writeFileSync(join(where.folder, 'hush'), '')
+    t.match(await soon(reeve.get('silent')?.ended ?? Promise.reject(), 'it stalls'), {
+      state: 'killed',
+      reason: { kind: 'stall' },
+    })
+    t.match(await soon(reeve.get('old')?.ended ?? Promise.reject(), 'its lifetime ends'), {
+      state: 'killed',
+      reason: { kind: 'ttl' },
+    })
+    writeFileSync(join(where.folder, 'ill'), '')
+    t.match(await soon(reeve.get('ailing')?.ended ?? Promise.reject(), 'it is asked whether it is well'), {
+      state: 'killed',
+      reason: { kind: 'liveness', by: 'supervisor', message: /^2 probes in a row failed/ },
+    })
+    const { reason } = (await reeve.history('old')).at(-1) ?? {}
+    t.equal(reason?.kind, 'ttl')
 
-  t.match(await reeve.stop('echo'), { success: true, pid: pids.get('echo'), killedGracefully: true })
-  t.equal(reeve.get('echo')?.state, 'killed')
-  t.match(await reeve.get('late')?.restart(), { state: 'running', incarnation: 2 })
-})
+    t.match(await reeve.stop('echo'), { success: true, pid: pids.get('echo'), killedGracefully: true })
+    t.equal(reeve.get('echo')?.state, 'killed')
+    t.match(await reeve.get('late')?.restart(), { state: 'running', incarnation: 2 })
+  },
+)
 
 t.test(
   '28. what died in between ends, at the latest moment it was known to live; its policy applies',
@@ -178,7 +188,8 @@ t.test(
      const all = [
        { name: 'temporary', command: run('runs-forever.sh') },
        { name: 'permanent', command: run('appends-pid.sh', FOLDER + '/permanent'), restart: restart('permanent') },
-       { name: 'ending', command: run('sleeps-through-sigterm.sh'), ready: { line: 'ready' }, stop: [{ signal: 'SIGTERM', wait: '700ms' }] },
+       { name: 'ending', command: run('sleeps-through-sigterm.sh'), ready: { line: 'ready' },
+         stop: [{ signal: 'SIGTERM', wait: '1h' }, { signal: 'SIGTERM', wait: '6h' }], cleanup: [{ command: ['touch', FOLDER + '/cleaned'] }] },
        { name: 'hooked', command: run('runs-forever.sh'), cleanup: [() => {}, () => {}] },
        { name: 'again', command: run('sleeps-through-sigterm.sh'), ready: { line: 'ready' }, stop: [{ signal: 'SIGTERM', wait: '300ms' }] },
      ].map((spec) => supervisor.spawn({ ...kept, ...spec }))
@@ -186,7 +197,7 @@ t.test(
      const pausing = supervisor.spawn({ name: 'pausing', command: run('exits-with.sh', 3), ...kept,
        restart: { policy: 'permanent', backoff: { initial: '3s', jitter: 0 }, intensity: { restarts: 2, within: '1m' } } })
      while (pausing.state !== 'restarting') await new Promise((resolve) => setTimeout(resolve, 5))
-     void supervisor.stop('ending', { reason: 'enough', by: 'someone' }).catch(() => {})
+     void supervisor.stop('ending', { reason: 'enough', by: 'someone', grace: '700ms', cleanup: false }).catch(() => {})
      void supervisor.restart('again').catch(() => {})
      while (supervisor.list({ state: 'terminating' }).length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
      await new Promise((resolve) => setTimeout(resolve, 50))`,
@@ -220,9 +231,10 @@ t.test(
     const rungs = (await reeve.history('ending')).filter(({ event }) => event === 'rung')
     t.same(
       rungs.map(({ evidence }) => evidence?.signal),
-      ['SIGTERM', 'SIGKILL'],
-      'no rung is taken twice',
+      ['SIGTERM', 'SIGTERM', 'SIGKILL'],
+      'no rung is taken twice, and each has what it was given',
     )
+    t.notOk(existsSync(join(where.folder, 'cleaned')), 'what it leaves stays for a look, as it was asked')
 
     const { cleanupErrors } = await soon(reeve.get('hooked')?.ended ?? Promise.reject(), 'it has ended')
     t.match(cleanupErrors, [{ code: 'cleanup_lost', message: /: 2/ }])
