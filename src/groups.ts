@@ -5,17 +5,8 @@ import { Deferred } from './deferred.ts'
 import { ReeveError } from './errors.ts'
 import type { Group } from './group.ts'
 import { type GroupOptions, groupSpecOf } from './group-options.ts'
+import type { GroupRecord, GroupState } from './group-record.ts'
 import type { Runtime } from './runtime.ts'
-
-/** How a group stands. In the last two it is over: no member lives, and none comes back. */
-export type GroupState =
-  | 'running'
-  | 'regrouping' // members that go together are ended and started
-  | 'giving_up' // all are being ended, since they failed too often
-  | 'resting' // all are ended; the group around it decides
-  | 'stopping' // all are being ended, since that was asked for
-  | 'failed' // it gave up
-  | 'stopped' // it was stopped, or has shut itself down
 
 /** What became of a group that is over. */
 export interface GroupEnd {
@@ -106,10 +97,24 @@ export class Groups {
   state(path: string): GroupState {
     const over = this.#byPath.get(path)?.over
     if (over) return over.state
-    const value: unknown = this.actor(path)?.getSnapshot().value
-    // Asked for within the root's own turn: it is about to be opened.
-    if (value === undefined) return 'running'
-    return (typeof value === 'string' ? value : Object.keys(value as object)[0]) as GroupState
+    return stateOf(this.actor(path)?.getSnapshot().value)
+  }
+
+  /** The root, then every group, those that are over too; each after the one around it. */
+  records(): GroupRecord[] {
+    const root: GroupRecord = {
+      path: '',
+      state: stateOf(this.#runtime.root.getSnapshot().value),
+      strategy: 'one_for_one',
+      cause: null,
+    }
+    const groups = [...this.#byPath.values()].map(({ spec: { path, strategy }, over }) => ({
+      path,
+      state: this.state(path),
+      strategy,
+      cause: over?.cause ?? null,
+    }))
+    return [root, ...groups]
   }
 
   actor(path: string) {
@@ -146,6 +151,12 @@ export class Groups {
     })
     standing.ended.resolve(standing.over)
   }
+}
+
+function stateOf(value: unknown): GroupState {
+  // Asked for within the root's own turn: it is about to be opened.
+  if (value === undefined) return 'running'
+  return (typeof value === 'string' ? value : Object.keys(value as object)[0]) as GroupState
 }
 
 function handleOf(standing: Standing, handle: () => Group): Group {

@@ -20,7 +20,8 @@ export { type Clock, SteppingClock } from './clock.ts'
 export { ERRORS, type ErrorCode, ReeveError } from './errors.ts'
 export type { Group } from './group.ts'
 export type { GroupOptions, StopGroupOptions } from './group-options.ts'
-export type { GroupEnd, GroupState } from './groups.ts'
+export type { GroupRecord, GroupState } from './group-record.ts'
+export type { GroupEnd } from './groups.ts'
 export type {
   CancelOptions,
   KillOptions,

@@ -5,6 +5,7 @@
  */
 import type { Activity, AgentState, Entry } from '../machines/events.ts'
 import type { AgentHealth } from './agent-health.ts'
+import type { GroupRecord } from './group-record.ts'
 import type {
   CancelOptions,
   KillOptions,
@@ -51,6 +52,7 @@ export interface Reeve {
   get(idOrName: string): Awaitable<AgentHandle | undefined>
   /** All that have not ended. */
   list(filter?: RecordFilter): Awaitable<AgentRecord[]>
+  groups(): Awaitable<GroupRecord[]>
   /** All that are known, newest first. */
   records(filter?: RecordFilter): Promise<AgentRecord[]>
   history(idOrName: string): Promise<Entry[]>

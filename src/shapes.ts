@@ -5,8 +5,10 @@
  */
 import { z } from 'zod'
 import { REASON_KINDS, STATES, WAITING_ON } from '../machines/events.ts'
+import { STRATEGIES } from '../machines/strategies.ts'
 import { HEALTHS } from './agent-health.ts'
 import { ERRORS, type ErrorCode } from './errors.ts'
+import { GROUP_STATES } from './group-record.ts'
 
 const instant = z.string().meta({ description: 'ISO 8601, UTC', format: 'date-time' })
 const pid = z.int()
@@ -144,6 +146,10 @@ export const entrySchema = z
     logFile: text.optional(),
   })
   .meta({ description: 'One line of the log: a change of state, or a note (from = to).' })
+
+export const groupSchema = z
+  .object({ path: text, state: z.enum(GROUP_STATES), strategy: z.enum(STRATEGIES), cause: text.nullable() })
+  .meta({ description: 'How the root, whose path is empty, or a group stands, and why it is over.' })
 
 export const healthSchema = z
   .object({

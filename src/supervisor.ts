@@ -13,6 +13,7 @@ import { follow, placeText } from './entries.ts'
 import { ReeveError } from './errors.ts'
 import { type Group, openGroup } from './group.ts'
 import type { GroupOptions } from './group-options.ts'
+import type { GroupRecord } from './group-record.ts'
 import { checkReport, parseReport } from './health/report.ts'
 import type {
   CancelOptions,
@@ -123,6 +124,11 @@ export class Supervisor implements Reeve {
    */
   group(name: string, options?: GroupOptions): Group {
     return openGroup(this.#runtime, this, undefined, name, options)
+  }
+
+  /** How the root (its path is empty) and every group stand, those that are over too; each after the one around it. */
+  groups(): GroupRecord[] {
+    return this.#runtime.groups.records()
   }
 
   /** `undefined` for the unknown. A name resolves to the agent that has not ended, else to the newest that has. */

@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import type { Entry } from '../machines/events.ts'
 import type { AgentHealth } from '../src/agent-health.ts'
 import { ReeveError } from '../src/errors.ts'
+import type { GroupRecord } from '../src/group-record.ts'
 import type { Agent, Supervisor } from '../src/index.ts'
 import type { KillResult, KillStalledResult } from '../src/kill.ts'
 import type { AgentHandle, Reeve } from '../src/reeve.ts'
@@ -12,6 +13,7 @@ import type {
   entrySchema,
   errorSchema,
   evidenceSchema,
+  groupSchema,
   healthSchema,
   killResultSchema,
   killStalledResultSchema,
@@ -41,6 +43,8 @@ const held: true[] = [
   true satisfies Fits<Evidence, z.infer<typeof evidenceSchema>>,
   true satisfies Keys<z.infer<typeof healthSchema>, AgentHealth>,
   true satisfies Fits<AgentHealth, z.infer<typeof healthSchema>>,
+  true satisfies Keys<z.infer<typeof groupSchema>, GroupRecord>,
+  true satisfies Fits<GroupRecord, z.infer<typeof groupSchema>>,
   true satisfies Keys<z.infer<typeof killResultSchema>, KillResult>,
   true satisfies Fits<KillResult, z.infer<typeof killResultSchema>>,
   true satisfies Keys<z.infer<typeof killStalledResultSchema>, KillStalledResult>,
@@ -51,7 +55,7 @@ const held: true[] = [
   true satisfies Fits<Agent, AgentHandle>,
 ]
 
-t.equal(held.length, 15)
+t.equal(held.length, 17)
 
 t.test('keys are in snake_case, and what is someone else’s stays as it is', async (t) => {
   const record = {

@@ -3,6 +3,7 @@ import type { Entry } from '../../machines/events.ts'
 import type { AgentHealth } from '../agent-health.ts'
 import type { DaemonStatus } from '../daemon/reach.ts'
 import { ReeveError } from '../errors.ts'
+import type { GroupRecord } from '../group-record.ts'
 import type {
   CancelOptions,
   KillOptions,
@@ -103,6 +104,10 @@ export class ReeveClient implements Reeve {
 
   async records(filter: RecordFilter = {}): Promise<AgentRecord[]> {
     return fromWire(await this.#ask('/v1/agents', { query: { ...queryOf(filter), all: true } }))
+  }
+
+  async groups(): Promise<GroupRecord[]> {
+    return fromWire(await this.#ask('/v1/groups'))
   }
 
   health(idOrName: string): Promise<AgentHealth>

@@ -1,6 +1,6 @@
 /** A picture as Graphviz text. */
 import { COLOURS } from './colours.ts'
-import type { Arrow, Picture, Shape } from './picture.ts'
+import { type Arrow, HERE, isHere, type Picture, type Shape, WALKED, wasWalked } from './picture.ts'
 
 export interface Layout {
   /** States that follow each other straight down; the first line is the main path. */
@@ -11,11 +11,12 @@ export interface Layout {
   readonly arrows?: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
 
-const FONT = 'Helvetica'
+export const FONT = 'Helvetica'
 /** Words that are longer together stand below each other. */
 const ONE_LINE = 16
-const quoted = (text: string): string => JSON.stringify(text)
-const attributes = (entries: Readonly<Record<string, string | number>>): string =>
+/** A backslash, a quote and an ampersand mean something in there; a line break may stand as it is. */
+export const quoted = (text: string): string => JSON.stringify(text.replaceAll('&', '&amp;'))
+export const attributes = (entries: Readonly<Record<string, string | number>>): string =>
   Object.entries(entries)
     .map(([key, value]) => `${key}=${quoted(String(value))}`)
     .join(' ')
@@ -24,7 +25,8 @@ export function dotOf(picture: Picture, layout: Layout): string {
   const inside = (parent: string | null): Shape[] => picture.shapes.filter((shape) => shape.parent === parent)
   const lines = (shape: Shape): string[] => {
     const children = inside(shape.id)
-    if (children.length === 0) return [`${quoted(shape.id)} [${nodeOf(shape, layout)}]`]
+    if (children.length === 0)
+      return [`${quoted(shape.id)} [${nodeOf(shape, layout, isHere(picture, shape))}]`]
     const { fill, line, text } = COLOURS[shape.tone]
     const box = attributes({
       label: shape.label,
@@ -47,11 +49,11 @@ export function dotOf(picture: Picture, layout: Layout): string {
       ...(isBox(from) && { ltail: `cluster ${from}` }),
       ...(isBox(each.to) && { lhead: `cluster ${each.to}` }),
     }
-    return `${quoted(leafOf(from))} -> ${quoted(leafOf(each.to))} [${attributes({ ...arrowOf(each, layout), ...border })}]`
+    return `${quoted(leafOf(from))} -> ${quoted(leafOf(each.to))} [${attributes({ ...arrowOf(each, layout, wasWalked(picture, each)), ...border })}]`
   }
   return [
     `digraph ${quoted(picture.title)} {`,
-    `graph [${attributes({ rankdir: 'TB', compound: 'true', bgcolor: 'white', pad: 0.3, nodesep: 0.35, ranksep: 0.42, fontname: FONT, fontsize: 13 })}]`,
+    `graph [${attributes({ rankdir: 'TB', compound: 'true', bgcolor: 'white', pad: 0.3, nodesep: 0.35, ranksep: 0.42, fontname: FONT, fontsize: 13, ...captionOf(picture) })}]`,
     `node [${attributes({ shape: 'box', style: 'rounded,filled', fontname: FONT, fontsize: 11, margin: '0.2,0.1', penwidth: 1.3 })}]`,
     `edge [${attributes({ fontname: FONT, fontsize: 11, arrowsize: 0.7, penwidth: 1.2 })}]`,
     '"start" [shape=circle style=filled fillcolor="#111827" label="" width=0.16 group="line 0"]',
@@ -63,14 +65,19 @@ export function dotOf(picture: Picture, layout: Layout): string {
   ].join('\n')
 }
 
-function nodeOf(shape: Shape, layout: Layout): string {
+const captionOf = ({ now }: Picture): Record<string, string> =>
+  now === undefined ? {} : { label: now.caption, labelloc: 't' }
+
+function nodeOf(shape: Shape, layout: Layout, here: boolean): string {
   const { fill, line: border, text } = COLOURS[shape.tone]
   const line = layout.lines.findIndex((each) => each.includes(shape.id))
+  const label = here ? `${HERE}${shape.label}` : shape.label
   return attributes({
-    label: shape.gloss === null ? shape.label : `${shape.label}\n${shape.gloss}`,
-    fillcolor: fill,
-    color: border,
-    fontcolor: text,
+    label: shape.gloss === null ? label : `${label}\n${shape.gloss}`,
+    fillcolor: here ? border : fill,
+    color: here ? text : border,
+    fontcolor: here ? '#ffffff' : text,
+    ...(here && { penwidth: 3 }),
     ...(shape.final && { peripheries: 2 }),
     ...(line >= 0 && { group: `line ${line}` }),
   })
@@ -79,17 +86,19 @@ function nodeOf(shape: Shape, layout: Layout): string {
 function arrowOf(
   { from, to, words, dashed, tone }: Arrow,
   { lines, arrows }: Layout,
+  walked: boolean,
 ): Record<string, string | number> {
   const { line } = COLOURS[tone]
   const straight =
     from === null || lines.some((line) => line.some((id, i) => id === from && line[i + 1] === to))
   return {
-    label: labelOf(words),
+    label: labelOf(walked ? [`${WALKED}${words[0] ?? ''}`, ...words.slice(1)] : words),
     color: line,
     fontcolor: line,
     ...arrows?.[`${from} → ${to}`],
     ...(dashed && { style: 'dashed' }),
     ...(straight && { weight: 20, penwidth: 2 }),
+    ...(walked && { penwidth: 4, arrowsize: 1 }),
   }
 }
 

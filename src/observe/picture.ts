@@ -35,7 +35,25 @@ export interface Picture {
   readonly arrows: readonly Arrow[]
   /** Edges that are not drawn, with the reason. */
   readonly hidden: ReadonlyMap<string, string>
+  readonly now?: Now
 }
+
+/** Where somebody stands in a picture, and by which arrow they came. */
+export interface Now {
+  readonly state: string
+  /** `null`: from where everything begins. */
+  readonly from: string | null
+  /** Who it is, and how things stand. */
+  readonly caption: string
+}
+
+export const isHere = ({ now }: Picture, shape: Shape): boolean => now?.state === shape.id
+export const wasWalked = ({ now }: Picture, { from, to }: Arrow): boolean =>
+  now !== undefined && now.from === from && now.state === to
+
+/** What stands before the state that somebody is in, and before the words of the arrow by which they came. */
+export const HERE = '● '
+export const WALKED = '▸ '
 
 /** An arrow, or a state, that lies outside the machine: between two lives of an agent. */
 export interface Beyond {

@@ -1,5 +1,6 @@
 /** The pictures that are kept in `diagrams/`: what each shows, and how it is laid out. */
 import { agentMachine } from '../../machines/agent.ts'
+import type { AgentState } from '../../machines/events.ts'
 import { supervisorMachine } from '../../machines/supervisor.ts'
 import type { Layout } from './dot.ts'
 import { type Graph, graphOf } from './graph.ts'
@@ -12,7 +13,7 @@ export interface NamedView {
   readonly layout: Layout
 }
 
-const AGENT_TONES: Readonly<Record<string, Tone>> = {
+export const AGENT_TONES: Readonly<Record<AgentState, Tone>> = {
   spawning: 'start',
   pre_starting: 'start',
   running: 'run',
@@ -24,6 +25,17 @@ const AGENT_TONES: Readonly<Record<string, Tone>> = {
   completed: 'end',
   restarting: 'between',
 }
+
+/** Of the root, and of every group. */
+export const SUPERVISOR_TONES = {
+  running: 'run',
+  regrouping: 'doubt',
+  giving_up: 'ending',
+  resting: 'between',
+  stopping: 'ending',
+  failed: 'end',
+  stopped: 'end',
+} as const satisfies Readonly<Record<string, Tone>>
 
 /** What an agent's supervisor does between two of its lives. A test walks each of these. */
 const BETWEEN_LIVES: NonNullable<View['beyond']> = {
@@ -119,15 +131,7 @@ export const VIEWS: readonly NamedView[] = [
     view: {
       title: 'A supervisor, the root or a group',
       opened: ['regrouping'],
-      tones: {
-        running: 'run',
-        regrouping: 'doubt',
-        giving_up: 'ending',
-        resting: 'between',
-        stopping: 'ending',
-        failed: 'end',
-        stopped: 'end',
-      },
+      tones: SUPERVISOR_TONES,
       gloss: {
         running: 'takes spawns, keeps its agents',
         'regrouping.ending': 'who goes with it, the last one first',

@@ -1,4 +1,6 @@
 /** The dot-commands: what is asked for most, in few letters. Everything else is JavaScript. */
+import { diagram, formatOf, SYSTEM } from '../diagram/index.ts'
+import { keepDiagram } from '../diagram/keep.ts'
 import { ReeveError } from '../errors.ts'
 import type { AgentHandle, Reeve } from '../reeve.ts'
 import { account } from '../terminal/account.ts'
@@ -37,8 +39,12 @@ async function agentOf(name: string | undefined, { reeve, known }: Desk): Promis
     throw new ReeveError('invalid_spec', 'name an agent, as in: .show coder', { field: 'name' })
   const handle = await reeve.get(name)
   if (handle) return handle
-  const near = nearest(name, known())
-  throw new ReeveError(
+  throw unknown(name, known())
+}
+
+function unknown(name: string, known: readonly string[]): ReeveError {
+  const near = nearest(name, known)
+  return new ReeveError(
     'agent_not_found',
     `no agent is called ${JSON.stringify(name)}.${near ? ` Did you mean ${JSON.stringify(near)}?` : ' .ls --all lists those that are known.'}`,
   )
@@ -84,6 +90,21 @@ async function followed(agent: AgentHandle, { print, interrupted }: Desk): Promi
     print(plainLine(next.value))
   }
   await lines.return?.()
+}
+
+/** Without a file as Mermaid, which is text that a person can read. */
+async function picture(args: readonly string[], { reeve, print, known }: Desk): Promise<void> {
+  const [what = SYSTEM, file] = args
+  const format = file === undefined ? 'mermaid' : formatOf(file)
+  if (format === undefined)
+    throw new ReeveError('invalid_spec', `file: must end in .svg, .dot or .mmd (given: ${file})`, {
+      field: 'file',
+    })
+  const text = await diagram(what, { reeve, format }).catch((error: unknown) => {
+    throw error instanceof ReeveError && error.code === 'agent_not_found' ? unknown(what, known()) : error
+  })
+  if (file === undefined) print(text.trimEnd())
+  else await keepDiagram(file, text)
 }
 
 export const COMMANDS: Readonly<Record<string, Command>> = {
@@ -157,6 +178,11 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     usage: 'NAME',
     help: 'take an ended agent out of the registry; its history stays',
     run: async ([name], desk) => desk.reeve.remove((await agentOf(name, desk)).id),
+  },
+  diagram: {
+    usage: '[NAME|system|supervisor] [FILE]',
+    help: 'its machine with its state lit; system, if not said otherwise: all that runs. FILE ends in .svg, .dot or .mmd',
+    run: picture,
   },
   events: {
     usage: '[on|all|off]',

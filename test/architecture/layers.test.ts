@@ -14,7 +14,7 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
   // What is asked and answered, wherever agents are supervised: the supervisor has it, and so has its client.
   {
     name: 'words',
-    has: /^src\/(agent-health|handle-text|reeve|wire|json-schema|shapes|spec|probes|options|strict|size|kill|listeners)\.ts$/,
+    has: /^src\/(agent-health|group-record|handle-text|reeve|wire|json-schema|shapes|spec|probes|options|strict|size|kill|listeners)\.ts$/,
     sees: ['machines', 'ground', 'registry'],
   },
   // What the faces on a terminal share.
@@ -23,11 +23,17 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
     has: /^src\/terminal\//,
     sees: ['machines', 'ground', 'words', 'registry', 'observe'],
   },
+  // What runs, as a picture.
+  {
+    name: 'diagram',
+    has: /^src\/diagram\//,
+    sees: ['machines', 'ground', 'words', 'registry', 'observe', 'terminal'],
+  },
   // The faces: they are handed a `Reeve`, and see neither the supervisor nor a client.
   {
     name: 'repl',
     has: /^src\/repl\//,
-    sees: ['machines', 'ground', 'words', 'registry', 'observe', 'terminal'],
+    sees: ['machines', 'ground', 'words', 'registry', 'observe', 'terminal', 'diagram'],
   },
   {
     name: 'mcp',
@@ -63,6 +69,7 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
       'registry',
       'observe',
       'terminal',
+      'diagram',
       'mcp',
       'repl',
       'root',
@@ -82,6 +89,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'agent-kit': [],
   words: ['xstate', 'zod', 'ms'],
   terminal: ['cli-table3', 'string-width'],
+  diagram: ['@viz-js/viz'],
   repl: [],
   mcp: ['zod', '@modelcontextprotocol/server', '@modelcontextprotocol/server/stdio'],
   root: ['xstate', 'zod', 'nanoid', 'ms'],

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { z } from 'zod'
@@ -13,7 +13,7 @@ import { REEVE, shellIn } from './rig.ts'
 t.setTimeout(240_000)
 
 t.test('from no home at all to nothing left, from another directory', { timeout: 120_000 }, async (t) => {
-  const { reeve, home } = shellIn(t)
+  const { reeve, home, cwd } = shellIn(t)
   const none = await reeve(['ls'])
   t.equal(none.status, 5)
   t.equal(none.err, `reeve: no daemon runs in ${home}. Start one: reeve up -d\n`)
@@ -74,6 +74,14 @@ t.test('from no home at all to nothing left, from another directory', { timeout:
   })
   t.notOk(alive(again.pid))
   t.match((await reeve(['history', 'coder'])).out, /coder +killed +user, by me: enough/)
+  t.match(
+    (await reeve(['diagram', 'coder'])).out,
+    /title: "coder · killed · life 2"\n.*reaping --> killed: ▸/s,
+  )
+  const picture = join(cwd, 'system.svg')
+  const drawn = await reeve(['diagram', 'system', '-o', 'system.svg'])
+  t.strictSame([drawn.status, drawn.out], [0, ''], drawn.err)
+  t.match(readFileSync(picture, 'utf8'), /^<\?xml.*<svg .*>root<.*>running · one_for_one</s)
   t.equal((await reeve(['ls'])).out, 'No agents. Start one: reeve spawn NAME -- COMMAND\n')
   t.match((await reeve(['ls', '--all'])).out, /coder\tkilled/)
   t.match((await reeve(['events'])).out, /coder +spawning\n.*coder +killed/s)
@@ -117,7 +125,9 @@ t.test(
       [['stop'], 2, /agent: name one, or write --task TASK, --lane LANE or --all/],
       [['stop', 'coder', '--all'], 2, /one of them/],
       [['stop', '--task', 'none'], 3, /none/],
-      [['diagram', 'nothing'], 2, /agent/],
+      [['diagram', 'codr'], 3, /Did you mean "coder"\?/],
+      [['diagram', 'agent', '--format', 'png'], 2, /mermaid, svg, dot/],
+      [['diagram', '-o', '/does/not/exist.svg'], 2, /output: \/does\/not\/exist\.svg cannot be written/],
       [['completion', 'tcsh'], 2, /bash, zsh, fish/],
       [['events', '--since', 'x'], 2, /is no place in the log/],
     ]

@@ -112,6 +112,9 @@ t.test('killing those that are silent, by the shape that is agreed', async (t) =
 
 t.test('health, reports, input, removal', async (t) => {
   const agent = await spawned({ name: 'talker', command: [fixture('repeats-stdin.sh')], stdin: 'open' })
+  t.strictSame((await get('/v1/groups')).json, [
+    { path: '', state: 'running', strategy: 'one_for_one', cause: null },
+  ])
   t.match((await get('/v1/health')).json, [{ agent_id: agent.id, health: 'healthy', alive: true }])
   t.match((await get('/v1/agents/talker/health')).json, { name: 'talker', pid: agent.pid })
   t.match((await post('/v1/agents/talker/reports')).json, { success: true, counted: true })

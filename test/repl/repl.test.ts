@@ -69,6 +69,8 @@ t.test('a script runs line after line, and what it says is plain', { timeout: 90
     '.spawn my-agent -- sh -c "exec sleep 60"',
     "agents['my-agent'].name",
     'await list()',
+    '.diagram coder',
+    `.diagram system ${join(folder, 'system.svg')}`,
     '.stop coder 5s',
     'coder.record.reason',
     '.history coder',
@@ -82,9 +84,11 @@ t.test('a script runs line after line, and what it says is plain', { timeout: 90
   t.equal(lines[5], "'my-agent'")
   t.match(lines[6], /^NAME\tSTATE/)
   t.match(lines[7], /^coder\trunning/)
-  t.equal(lines[9], 'Agent terminated gracefully')
-  t.equal(lines[10], "{ kind: 'user', by: 'user' }")
-  t.match(lines[11], /^\d{4}-.*Z {2}coder +spawning$/)
+  t.match(lines[10], /^title: "coder · running · pid \d+"$/)
+  t.match(readFileSync(join(folder, 'system.svg'), 'utf8'), />my-agent<|>my&#45;agent</)
+  const after = lines.slice(lines.indexOf('Agent terminated gracefully'))
+  t.equal(after[1], "{ kind: 'user', by: 'user' }")
+  t.match(after[2], /^\d{4}-.*Z {2}coder +spawning$/)
   t.match(lines.at(-2), /coder +killed +user, by user · SIGTERM/)
 })
 
@@ -96,6 +100,8 @@ t.test('a script ends at the first line that fails, with status 1', { timeout: 9
     ['.show nobody', /^agent_not_found: no agent is called "nobody"/m],
     ['.spawn coder', /a name and a command, as in: \.spawn coder -- sleep 60/],
     ['.spawn ghost -- /does/not/exist', /^spawn_failed: .*does not exist/m],
+    ['.diagram nobody', /^agent_not_found: no agent is called "nobody"/m],
+    ['.diagram system picture.png', /must end in \.svg, \.dot or \.mmd/],
     ['.logs "coder', /a quote is not closed/],
     ['const half = (', /the script ends in the middle of a statement/],
   ]

@@ -1,22 +1,43 @@
-import { Argument, type Command, Option } from 'commander'
-import { diagrams } from '../../observe/diagram.ts'
+import { type Command, Option } from 'commander'
+import {
+  type DiagramFormat,
+  diagram as draw,
+  FORMATS,
+  formatOf,
+  MACHINES,
+  needsReeve,
+  SYSTEM,
+} from '../../diagram/index.ts'
+import { keepDiagram } from '../../diagram/keep.ts'
 import type { Desk } from '../desk.ts'
+
+interface Given {
+  readonly format?: DiagramFormat
+  readonly output?: string
+}
 
 export const diagram = (program: Command, desk: Desk): Command =>
   program
     .command('diagram')
-    .summary('the machines as a picture')
+    .summary('a machine, an agent as it stands, or all that runs, as a picture')
     .description(
-      'Prints a machine as a picture in text: of an agent, of an agent in detail, or of a supervisor.',
+      'Draws a machine (agent, agent-detail, supervisor); what runs now, the tree of root, groups and agents (system); or, by id or name, the machine of one agent with its present state lit and the arrow by which it came there.',
     )
-    .addArgument(
-      new Argument('[machine]', 'which').choices(diagrams().map(({ name }) => name)).default('agent'),
-    )
+    .argument('[what]', `${[...MACHINES, SYSTEM].join(', ')}, or an agent`, 'agent')
     .addOption(
-      new Option('--format <format>', 'of the picture').choices(['mermaid', 'dot']).default('mermaid'),
+      new Option('--format <format>', 'default: by the ending of the file, else mermaid').choices(FORMATS),
     )
-    .addHelpText('after', '\nExample:\n  reeve diagram agent --format dot | dot -Tsvg > agent.svg')
-    .action((name: string, { format }: { format: 'mermaid' | 'dot' }) => {
-      const found = diagrams().find((each) => each.name === name)
-      if (found) desk.answer({ name, format, text: found[format] }, found[format].trimEnd())
+    .option('-o, --output <file>', 'where to write it, in place of stdout')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  reeve diagram system -o system.svg\n  reeve diagram coder --format svg > coder.svg\n  reeve diagram agent',
+    )
+    .action(async (what: string, given: Given) => {
+      const { output } = given
+      const format = given.format ?? (output === undefined ? undefined : formatOf(output)) ?? 'mermaid'
+      const text = await draw(what, { format, ...(needsReeve(what) && { reeve: await desk.reeve() }) })
+      const said = { name: what, format }
+      if (output === undefined) return desk.answer({ ...said, text }, text.trimEnd())
+      await keepDiagram(output, text)
+      desk.answer({ ...said, file: output }, '')
     })
