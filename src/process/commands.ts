@@ -113,11 +113,8 @@ export class Commands {
       child.child.once('exit', (code, signal) => life.ended({ code, signal }))
       // It may have ended, and been waited for, while its start was being confirmed.
       if (child.child.exitCode !== null || child.child.signalCode !== null) life.ended(undefined)
-      const halted = new Promise<void>((resolve) => {
-        if (over.aborted) resolve()
-        over.addEventListener('abort', () => resolve(), { once: true })
-      })
-      const late = (await within(clock, Promise.race([life.over, halted]), order.timeoutMs)) === LATE
+      const late =
+        (await overOrHalted(life, over, (either) => within(clock, either, order.timeoutMs))) === LATE
       const isOver = life.phase === 'over'
       const left = await this.#clear(
         life,
@@ -169,6 +166,25 @@ export class Commands {
 
   #lifeOf({ agentId, incarnation, marker, killWaitMs }: CommandOrder): Life {
     return new Life({ ...BARE, agentId, incarnation, marker, killWaitMs }, this.#options.spared)
+  }
+}
+
+/** What `wait` makes of its end or the halt, whichever comes first. The signal may outlive a thousand commands: none holds on to it. */
+async function overOrHalted<T>(
+  life: Life,
+  over: AbortSignal,
+  wait: (either: Promise<void>) => Promise<T>,
+): Promise<T> {
+  let halt = (): void => {}
+  const halted = new Promise<void>((resolve) => {
+    halt = resolve
+  })
+  if (over.aborted) halt()
+  over.addEventListener('abort', halt, { once: true })
+  try {
+    return await wait(Promise.race([life.over, halted]))
+  } finally {
+    over.removeEventListener('abort', halt)
   }
 }
 

@@ -1,4 +1,5 @@
 /** Commands that are run beside a life: each is over with its whole tree, and what went wrong is its answer. */
+import { getEventListeners } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -45,6 +46,7 @@ both(t, 'how it ended, in words, with the last line that it said', async (t, rig
     if (words === null) t.equal(ends[i]?.failure, null, script)
     else t.match(ends[i]?.failure, words, script)
   }
+  t.same(getEventListeners(never, 'abort'), [], 'none of them holds on to what may halt it')
   t.match(await rig.launcher.run(order(rig, ['/does/not/exist']), never), { failure: /does not exist/ })
   t.match(await rig.launcher.run(order(rig, ['true'], { cwd: '/does/not/exist' }), never), {
     failure: /cwd .* does not exist/,
