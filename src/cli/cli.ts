@@ -2,7 +2,7 @@
 import { type Argument, Command, CommanderError } from 'commander'
 import { ReeveError } from '../errors.ts'
 import { VERSION } from '../version.ts'
-import { COMMANDS } from './commands/index.ts'
+import { type AddCommand, commandsFor } from './commands/index.ts'
 import { Desk, type Streams } from './desk.ts'
 import { EXIT_CODES, RUN_STATUSES } from './exit-codes.ts'
 
@@ -27,7 +27,7 @@ export function globally(command: Command): Command {
     .option('--json', 'answers and errors as JSON, in the names of every wire')
 }
 
-export function programFor(desk: Desk): Command {
+function programFor(desk: Desk, commands: readonly AddCommand[]): Command {
   const program = new Command('reeve')
   program
     .description(INTRODUCTION)
@@ -41,7 +41,7 @@ export function programFor(desk: Desk): Command {
         [command.name(), ...command.registeredArguments.map(argumentTerm)].join(' '),
     })
   globally(program)
-  for (const add of COMMANDS) globally(add(program, desk))
+  for (const add of commands) globally(add(program, desk))
   program
     .command('exit-codes', { hidden: true })
     .description('what a script can go by')
@@ -58,6 +58,13 @@ export function programFor(desk: Desk): Command {
       getOutHasColors: () => desk.screen.colour,
     })
   return program
+}
+
+/** The first word that is neither an option nor what belongs to one. */
+function commandOf(argv: readonly string[]): string | undefined {
+  const valued = globally(new Command()).options.filter(({ required }) => required)
+  const isValued = (word: string | undefined) => valued.some(({ long }) => long === word)
+  return argv.find((word, i) => !word.startsWith('-') && !isValued(argv[i - 1]))
 }
 
 const argumentTerm = (argument: Argument): string => {
@@ -80,9 +87,9 @@ const isWrong = (error: CommanderError): boolean => error.exitCode !== 0
 
 export async function runCli(argv: readonly string[], streams: Streams): Promise<number> {
   const desk = new Desk(streams)
-  const program = programFor(desk)
   const asked = argv[0] === 'help' && argv[1] === 'exit-codes' ? ['exit-codes', ...argv.slice(2)] : argv
   try {
+    const program = programFor(desk, await commandsFor(commandOf(asked)))
     if (asked.length === 0) program.outputHelp()
     else await program.parseAsync([...asked], { from: 'user' })
   } catch (thrown) {

@@ -1,6 +1,6 @@
 /** What every command works with: where it reads and writes, which daemon it means, and how it says what came of it. */
 import { type ConnectOptions, connect, type ReeveClient } from '../client/index.ts'
-import { type DaemonOptions, startDaemon } from '../daemon/index.ts'
+import type { DaemonOptions } from '../daemon/daemon-options.ts'
 import { ReeveError } from '../errors.ts'
 import { plain } from '../terminal/plain.ts'
 import { paint, type Screen, screenOf } from '../terminal/screen.ts'
@@ -50,6 +50,7 @@ export class Desk {
       const absent = error instanceof ReeveError && error.code === 'daemon_not_running'
       if (!absent || this.options.url !== undefined) throw error
     }
+    const { startDaemon } = await import('../daemon/start.ts')
     const { daemon, started } = await startDaemon(this.daemonOptions())
     if (started) this.remark(`started a daemon: pid ${daemon.pid}, home ${daemon.home}`)
     return this.reeve()

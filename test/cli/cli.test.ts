@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Command } from 'commander'
 import t from 'tap'
 import { z } from 'zod'
+import { COMMAND_NAMES, commandsFor, OF_ALL } from '../../src/cli/commands/index.ts'
+import { Desk } from '../../src/cli/desk.ts'
 import { EXIT_CODES, statusOf } from '../../src/cli/exit-codes.ts'
 import { SPEC_OPTIONS, specFrom } from '../../src/cli/spec-options.ts'
 import { ERRORS } from '../../src/errors.ts'
@@ -100,12 +103,14 @@ t.test('from no home at all to nothing left, from another directory', { timeout:
   t.equal((await reeve(['status'])).status, 5)
 })
 
+/** One daemon for those that mind their own agents. */
+const shell = shellIn(t)
+
 t.test(
   'what is wrong is told with the way out, and each kind has its status',
   { timeout: 120_000 },
   async (t) => {
-    const { reeve } = shellIn(t)
-    await reeve(['up', '-d'])
+    const { reeve, here } = shell
     await reeve(['spawn', 'coder', '--', 'sleep', '60'])
     const cases: readonly (readonly [string[], number, RegExp])[] = [
       [['spwan'], 2, /unknown command 'spwan' \(Did you mean spawn\?\)/],
@@ -133,13 +138,16 @@ t.test(
     ]
     await Promise.all(
       cases.map(async ([args, status, said]) => {
-        const plain = await reeve(args)
+        const plain = await here(args)
         t.equal(plain.status, status, `reeve ${args.join(' ')}: ${plain.err}`)
         t.equal(plain.out, '', 'nothing on stdout')
         t.match(plain.err, said)
         t.match(plain.err, /^reeve: [^\n]+\n$/, 'one line')
       }),
     )
+    const alone = await reeve(['spwan'])
+    t.strictSame([alone.status, alone.out], [2, ''], 'as a process too')
+    t.match(alone.err, /^reeve: unknown command 'spwan' .*\n$/)
     const json = await reeve(['show', 'codr', '--json'])
     t.match(JSON.parse(json.out), {
       success: false,
@@ -151,7 +159,7 @@ t.test(
 )
 
 t.test('run passes exit codes and signals through, and leaves nothing', { timeout: 120_000 }, async (t) => {
-  const { reeve, env, cwd } = shellIn(t)
+  const { reeve, env, cwd } = shell
   const three = await reeve(['run', '--', 'sh', '-c', 'echo out; echo err >&2; exit 3'])
   t.equal(three.status, 3)
   t.equal(three.out, 'out\nerr\n')
@@ -176,15 +184,15 @@ t.test('run passes exit codes and signals through, and leaves nothing', { timeou
 })
 
 t.test('a whole specification from a file, options over it', { timeout: 120_000 }, async (t) => {
-  const { reeve, cwd } = shellIn(t)
+  const { reeve, cwd } = shell
   writeFileSync(
-    join(cwd, 'coder.yaml'),
+    join(cwd, 'writer.yaml'),
     'command: [sleep, "60"]\nttl: 1h\nheartbeat:\n  on_stall: terminate\nlabels: {from: file}\n',
   )
   const record = JSON.parse(
-    (await reeve(['spawn', 'coder', '--spec', 'coder.yaml', '--label', 'by=option', '--json'])).out,
+    (await reeve(['spawn', 'writer', '--spec', 'writer.yaml', '--label', 'by=option', '--json'])).out,
   )
-  t.match(record, { name: 'coder', state: 'running', command: ['sleep', '60'], labels: { by: 'option' } })
+  t.match(record, { name: 'writer', state: 'running', command: ['sleep', '60'], labels: { by: 'option' } })
   writeFileSync(join(cwd, 'wrong.yaml'), 'command: [sleep, "60"]\nheartbeat:\n  onStall: terminate\n')
   const wrong = await reeve(['spawn', 'other', '--spec', 'wrong.yaml'])
   t.equal(wrong.status, 2)
@@ -197,8 +205,7 @@ t.test('a whole specification from a file, options over it', { timeout: 120_000 
 })
 
 t.test('entries and logs are followed until what is followed ends', { timeout: 120_000 }, async (t) => {
-  const { reeve, env, cwd } = shellIn(t)
-  await reeve(['up', '-d'])
+  const { reeve, env, cwd } = shell
   const watcher = spawn(process.execPath, [REEVE, 'events', '-f', '--json'], { cwd, env })
   let seen = ''
   watcher.stdout.on('data', (text) => {
@@ -225,13 +232,13 @@ t.test('entries and logs are followed until what is followed ends', { timeout: 1
 })
 
 t.test('a prompt on the daemon, through a pipe', { timeout: 120_000 }, async (t) => {
-  const { reeve } = shellIn(t)
+  const { reeve } = shell
   const { out, status } = await reeve(
     ['repl'],
-    "await spawn({ name: 'coder', command: ['sleep', '60'] })\n.stop coder\n",
+    "await spawn({ name: 'painter', command: ['sleep', '60'] })\n.stop painter\n",
   )
   t.equal(status, 0)
-  t.match(out, /^Agent coder · running · pid \d+\nAgent terminated gracefully\n$/)
+  t.match(out, /^Agent painter · running · pid \d+\nAgent terminated gracefully\n$/)
   t.equal((await reeve(['repl'], '.stop nobody\n')).status, 1)
 })
 
@@ -239,8 +246,7 @@ t.test(
   'completion asks the command itself: commands, options, names, choices',
   { timeout: 120_000 },
   async (t) => {
-    const { reeve, env, cwd } = shellIn(t)
-    await reeve(['spawn', 'coder', '--', 'sleep', '60'])
+    const { reeve, env, cwd } = shell
     const complete = async (...words: string[]) =>
       (await reeve(['complete', '--', ...words])).out.trim().split('\n')
     t.strictSame(await complete('sta'), ['status'])
@@ -261,6 +267,14 @@ t.test(
     t.equal(out, 'coder\n')
   },
 )
+
+t.test('every command goes by the name under which it is loaded', async (t) => {
+  const desk = new Desk(process)
+  const namesOf = async (asked?: string) =>
+    (await commandsFor(asked)).map((add) => add(new Command(), desk).name())
+  for (const name of COMMAND_NAMES) if (name !== OF_ALL) t.strictSame(await namesOf(name), [name], 'alone')
+  for (const each of [undefined, 'spwan', OF_ALL]) t.strictSame(await namesOf(each), COMMAND_NAMES)
+})
 
 t.test('every field of a specification has its option', async (t) => {
   const covered = new Set(SPEC_OPTIONS.map(({ path }) => path.split('.')[0]))

@@ -1,7 +1,9 @@
 /** The command as its users run it: a process, from another directory, with a home of its own. */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import type { Test } from 'tap'
+import { runCli } from '../../src/cli/cli.ts'
 import { freshHome } from '../daemon/rig.ts'
 import { DIST, soon, temporaryFolder } from '../support.ts'
 
@@ -18,6 +20,8 @@ export interface Shell {
   readonly cwd: string
   /** `reeve ARGS…`; with what stands on its stdin. */
   readonly reeve: (args: readonly string[], stdin?: string) => Promise<Said>
+  /** The same, said to what `main.js` calls, in this process: for answers that no process of its own would change. */
+  readonly here: (args: readonly string[]) => Promise<Said>
   readonly env: NodeJS.ProcessEnv
 }
 
@@ -43,5 +47,16 @@ export function shellIn(t: Test, home = freshHome(t)): Shell {
     )
     return { status, out, err }
   }
-  return { home, cwd, env, reeve }
+  const here = async (args: readonly string[]): Promise<Said> => {
+    const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
+    stdin.end()
+    const status = await soon(
+      runCli(['--home', home, ...args], { stdin, stdout, stderr }),
+      `reeve ${args.join(' ')}`,
+      60_000,
+    )
+    const textOf = (stream: PassThrough): string => String(stream.read() ?? '')
+    return { status, out: textOf(stdout), err: textOf(stderr) }
+  }
+  return { home, cwd, env, reeve, here }
 }

@@ -84,7 +84,7 @@ t.test('queue: first in, first out, and before them whoever replaces the holder'
     return { name, command: [fixture('holds-lane.sh'), held, String(seconds)], lane, onConflict, ttl: '1h' }
   }
   const first = c.spawn(spec('first', 'queue', 1000))
-  await first.ready
+  await until(() => existsSync(held) || null, { what: 'the first one has it' })
   const [a, b, x, d] = ['a', 'b', 'x', 'd'].map((name) => c.spawn(spec(name))) as [Agent, Agent, Agent, Agent]
   const front = c.spawn(spec('front', 'replace'))
   t.same(

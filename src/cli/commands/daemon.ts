@@ -1,9 +1,9 @@
 /** The daemon itself: up, down, status, doctor. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { realClock } from '../../clock.ts'
-import { doctor, type Finding } from '../../daemon/doctor.ts'
-import { endOnSignals } from '../../daemon/end-on-signals.ts'
-import { type DaemonOptions, type DaemonStatus, runDaemon, startDaemon } from '../../daemon/index.ts'
+import type { DaemonOptions } from '../../daemon/daemon-options.ts'
+import type { Finding } from '../../daemon/doctor.ts'
+import type { DaemonStatus } from '../../daemon/reach.ts'
 import { span } from '../../observe/sentence.ts'
 import { entryLine } from '../../terminal/entry-line.ts'
 import { paint } from '../../terminal/screen.ts'
@@ -46,6 +46,7 @@ export const up = (program: Command, desk: Desk): Command =>
         ...(retention !== undefined && { retention: retention === 'off' ? false : retention }),
       }
       if (detach) {
+        const { startDaemon } = await import('../../daemon/start.ts')
         const { daemon, started } = await startDaemon(options)
         desk.answer(
           { ...daemon, started },
@@ -53,6 +54,8 @@ export const up = (program: Command, desk: Desk): Command =>
         )
         return
       }
+      const { runDaemon } = await import('../../daemon/index.ts')
+      const { endOnSignals } = await import('../../daemon/end-on-signals.ts')
       const daemon = await runDaemon(options, (line) => desk.remark(line))
       endOnSignals(daemon, (line) => desk.remark(line))
       const served = daemon.status()
@@ -122,6 +125,7 @@ export const doctorCommand = (program: Command, desk: Desk): Command =>
       'Looks at home, lock, socket, versions and leftovers, and changes nothing. Fails (status 1) when something is wrong.',
     )
     .action(async () => {
+      const { doctor } = await import('../../daemon/doctor.ts')
       const findings = await doctor(desk.options.home)
       const text = ({ check, verdict, message, way }: Finding): string => {
         const [mark, colour] = MARKS[verdict]

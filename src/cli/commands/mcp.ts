@@ -2,7 +2,7 @@
 import path from 'node:path'
 import type { Command } from 'commander'
 import type { ReeveClient } from '../../client/index.ts'
-import { startDaemon } from '../../daemon/index.ts'
+import { startDaemon } from '../../daemon/start.ts'
 import { messageOf, ReeveError } from '../../errors.ts'
 import type { Desk } from '../desk.ts'
 

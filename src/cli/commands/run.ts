@@ -30,7 +30,7 @@ export const run = (program: Command, desk: Desk): Command =>
   )
     .addHelpText('after', EXAMPLES)
     .action(async (argv: string[], given: Record<string, unknown>) => {
-      const spec = askedSpec(given, given.name as string | undefined, argv)
+      const spec = await askedSpec(given, given.name as string | undefined, argv)
       const reeve = await desk.reeveStarted()
       const agent = await reeve.spawn(spec)
       const quiet = desk.watched

@@ -1,15 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
-import { parse } from 'yaml'
 import { messageOf, ReeveError } from '../../errors.ts'
-import { type AgentSpec, agentSpecSchema } from '../../spec.ts'
+import type { AgentSpec } from '../../spec.ts'
 import { entryLine } from '../../terminal/entry-line.ts'
 import { plain } from '../../terminal/plain.ts'
 import { readWire } from '../../wire.ts'
 import type { Desk } from '../desk.ts'
 import { optionOf, SPEC_OPTIONS, specFrom } from '../spec-options.ts'
-
-const partOfSpec = agentSpecSchema.partial()
 
 /** Every field of a specification, and `--spec` for the whole of one. */
 export function specified(command: Command): Command {
@@ -23,8 +20,9 @@ export function specified(command: Command): Command {
   return command
 }
 
-function fileSpec(file: string | undefined): Partial<AgentSpec> {
+async function fileSpec(file: string | undefined): Promise<Partial<AgentSpec>> {
   if (file === undefined) return {}
+  const [{ parse }, { agentSpecSchema }] = await Promise.all([import('yaml'), import('../../spec.ts')])
   let text: string
   try {
     text = readFileSync(file === '-' ? 0 : file, 'utf8')
@@ -49,16 +47,16 @@ function fileSpec(file: string | undefined): Partial<AgentSpec> {
       `--spec: ${file} holds no fields. Write one a line, like "ttl: 1h".`,
       { field: '--spec' },
     )
-  return readWire(partOfSpec, value, 'the specification') as Partial<AgentSpec>
+  return readWire(agentSpecSchema.partial(), value, 'the specification') as Partial<AgentSpec>
 }
 
 /** What is asked for: the file, the options over it, the words behind `--`, and the folder in which it was asked. */
-export function askedSpec(
+export async function askedSpec(
   given: Readonly<Record<string, unknown>>,
   name: string | undefined,
   argv: readonly string[],
-): AgentSpec {
-  const spec = specFrom(given, fileSpec(given.spec as string | undefined))
+): Promise<AgentSpec> {
+  const spec = specFrom(given, await fileSpec(given.spec as string | undefined))
   const command = argv.length > 0 ? argv : spec.command
   if (!command)
     throw new ReeveError(
@@ -97,7 +95,7 @@ export const spawn = (program: Command, desk: Desk): Command =>
   )
     .addHelpText('after', EXAMPLES)
     .action(async (name: string | undefined, argv: string[], given: Record<string, unknown>) => {
-      const spec = askedSpec(given, name, argv)
+      const spec = await askedSpec(given, name, argv)
       const reeve = await desk.reeveStarted()
       const agent = await reeve.spawn(spec)
       const quiet = desk.watched
