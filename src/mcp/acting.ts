@@ -9,6 +9,7 @@ import {
   killStalledSchema,
   stopOptionsSchema,
 } from '../options.ts'
+import type { AgentHandle } from '../reeve.ts'
 import { killResultSchema, killStalledResultSchema, recordSchema } from '../shapes.ts'
 import { type AgentSpec, agentSpecSchema } from '../spec.ts'
 import type { Duration } from '../strict.ts'
@@ -16,7 +17,7 @@ import { plain } from '../terminal/plain.ts'
 import type { Asked } from './asked.ts'
 import { found, handleOf } from './found.ts'
 import { recordText, type Said, some } from './said.ts'
-import { agent, CHANGES, ENDS, oneRecord, timeout, tool } from './tool.ts'
+import { agent, CHANGES, ENDS, oneRecord, type Tool, timeout, tool } from './tool.ts'
 import { doneInTime, inTime, timeoutMsOf } from './waiting.ts'
 
 const done = z.object({ success: z.literal(true), agentId: z.string() })
@@ -86,46 +87,50 @@ const sendInput = tool({
   },
 })
 
-const cancelAgent = tool({
+interface Way<O> extends Pick<Tool, 'name' | 'title' | 'description'> {
+  readonly options: z.ZodObject
+  act(handle: AgentHandle, options: O): Promise<KillResult>
+}
+
+/** Ends one agent, in one of three ways. */
+const ending = <O extends object>({ options, act, ...described }: Way<O>): Tool =>
+  tool({
+    ...described,
+    hints: ENDS,
+    input: options.omit(withoutBy).extend(toEnd),
+    output: killResultSchema,
+    async handle(of) {
+      const asked = of as Asked<unknown> as Asked<Ending>
+      const handle = handleOf(await found(asked.reeve, asked.args.agent))
+      return killed(await doneInTime(asked, handle, () => act(handle, signed(asked) as O)))
+    },
+  })
+
+const cancelAgent = ending<CancelOptions>({
   name: 'cancel_agent',
   title: 'Cancel an agent',
   description:
     'Lets the agent finish its present step and start no other; past "within", its stop ladder ends it. It never comes back. Answers when its whole process tree is gone.',
-  hints: ENDS,
-  input: cancelOptionsSchema.omit(withoutBy).extend(toEnd),
-  output: killResultSchema,
-  async handle(asked) {
-    const handle = handleOf(await found(asked.reeve, asked.args.agent))
-    return killed(await doneInTime(asked, handle, () => handle.cancel(signed(asked) as CancelOptions)))
-  },
+  options: cancelOptionsSchema,
+  act: (handle, options) => handle.cancel(options),
 })
 
-const stopAgent = tool({
+const stopAgent = ending<StopOptions>({
   name: 'stop_agent',
   title: 'Stop an agent',
   description:
     'Walks the stop ladder of the agent: SIGTERM, and SIGKILL after "grace", to its whole process tree. It does not come back. Answers when the tree is gone.',
-  hints: ENDS,
-  input: stopOptionsSchema.omit(withoutBy).extend(toEnd),
-  output: killResultSchema,
-  async handle(asked) {
-    const handle = handleOf(await found(asked.reeve, asked.args.agent))
-    return killed(await doneInTime(asked, handle, () => handle.stop(signed(asked) as StopOptions)))
-  },
+  options: stopOptionsSchema,
+  act: (handle, options) => handle.stop(options),
 })
 
-const killAgent = tool({
+const killAgent = ending<KillOptions>({
   name: 'kill_agent',
   title: 'Kill an agent',
   description:
     'SIGKILL to the whole process tree of the agent, at once. It saves nothing; stop_agent lets it. Answers when the tree is gone.',
-  hints: ENDS,
-  input: killOptionsSchema.omit(withoutBy).extend(toEnd),
-  output: killResultSchema,
-  async handle(asked) {
-    const handle = handleOf(await found(asked.reeve, asked.args.agent))
-    return killed(await doneInTime(asked, handle, () => handle.kill(signed(asked) as KillOptions)))
-  },
+  options: killOptionsSchema,
+  act: (handle, options) => handle.kill(options),
 })
 
 const killStalledAgents = tool({

@@ -7,11 +7,11 @@ import {
 } from '@modelcontextprotocol/server'
 import type { Reeve } from '../reeve.ts'
 import { plain } from '../terminal/plain.ts'
-import type { McpHost } from './host.ts'
+import type { Host } from './host.ts'
 
 export interface Asked<Arguments> {
   readonly args: Arguments
-  readonly host: McpHost
+  readonly host: Host
   readonly reeve: Reeve
   /** Who asks: the agent, else the client's name and version. */
   readonly by: string
@@ -27,7 +27,7 @@ const named = (text: unknown): string =>
   typeof text === 'string' ? plain(text).slice(0, MAX_NAME).trim() : ''
 
 /** `claude-code 2.1.0`: from the request itself in the newer protocol, from `initialize` in the older. */
-export function requesterOf(server: McpServer, { mcpReq }: ServerContext, { agent }: McpHost): string {
+export function requesterOf(server: McpServer, { mcpReq }: ServerContext, { agent }: Host): string {
   if (agent !== undefined) return agent
   const envelope = mcpReq.envelope as Readonly<Record<string, Partial<Implementation>>> | undefined
   const client = envelope?.[CLIENT_INFO_META_KEY] ?? server.server.getClientVersion()

@@ -1,6 +1,7 @@
-/** MCP over HTTP: the newer protocol, each request for itself; the older one in sessions. Who may ask is not decided here. */
+/** MCP over HTTP: the newer protocol, each request for itself; the older one in sessions. */
 import { createMcpHandler, isLegacyRequest } from '@modelcontextprotocol/server'
-import type { McpAsked, McpHost } from './host.ts'
+import { bodyOf } from './body.ts'
+import { hostOf, type McpAsked, type McpHost } from './host.ts'
 import { listenedTo } from './listened.ts'
 import { mcpServer } from './server.ts'
 import { Sessions } from './sessions.ts'
@@ -10,12 +11,17 @@ import { Updates } from './updates.ts'
 const MAX_LISTENING = 100
 
 export interface McpHttp {
-  /** The request's signal has to say when who asked is gone. */
-  fetch(request: Request, asked: McpAsked): Promise<Response>
+  /** Who may ask is decided before. The request's signal has to say when who asked is gone. */
+  fetch(request: Request, asked?: McpAsked): Promise<Response>
   close(): Promise<void>
 }
 
-export function mcpHttp(host: McpHost): McpHttp {
+/**
+ * A supervisor, or a daemon's client, for MCP clients over HTTP, behind any server that speaks in `Request` and `Response`.
+ * A page in a browser reaches every port of its machine: check Host, Origin and a token of yours before.
+ */
+export function mcpHttp(of: McpHost): McpHttp {
+  const host = hostOf(of)
   const updates = new Updates(host, {
     updated: (uri) => modern.notify.resourceUpdated(uri),
     listChanged: () => modern.notify.resourcesChanged(),
@@ -27,7 +33,9 @@ export function mcpHttp(host: McpHost): McpHttp {
   const sessions = new Sessions(host)
 
   return {
-    async fetch(request, { body, agent }) {
+    async fetch(request, { body: given, agent } = {}) {
+      const body = given ?? (await bodyOf(request))
+      if (body instanceof Response) return body
       if (await isLegacyRequest(request, body)) return sessions.fetch(request, { body, agent })
       const uris = listenedTo(body)
       if (uris) watchWhile(request.signal, uris)

@@ -12,7 +12,7 @@ import type { AgentRecord } from '../registry/record.ts'
 import { plain } from '../terminal/plain.ts'
 import { toWire, wireError } from '../wire.ts'
 import { found } from './found.ts'
-import type { McpHost } from './host.ts'
+import type { Host } from './host.ts'
 import { endOf, logText } from './log-text.ts'
 import { historyOf } from './reading.ts'
 import type { Updates } from './updates.ts'
@@ -52,7 +52,7 @@ const resourcesOf = ({ id, name, state }: AgentRecord): Resource[] =>
   })
 
 /** What MCP has for failures outside of tools. */
-async function inProtocol<T>(uri: string | undefined, host: McpHost, work: () => Promise<T>): Promise<T> {
+async function inProtocol<T>(uri: string | undefined, host: Host, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (thrown) {
@@ -65,7 +65,7 @@ async function inProtocol<T>(uri: string | undefined, host: McpHost, work: () =>
   }
 }
 
-async function read(uri: string, host: McpHost): Promise<TextResourceContents> {
+async function read(uri: string, host: Host): Promise<TextResourceContents> {
   const place = placeOf(uri)
   if (!place) throw new ResourceNotFoundError(uri, `${uri} is none of ours: see ${TEMPLATE}`)
   const reeve = await host.reeve()
@@ -79,7 +79,7 @@ async function read(uri: string, host: McpHost): Promise<TextResourceContents> {
 }
 
 /** Pages begin after the agent that the cursor names. */
-async function page(host: McpHost, cursor: string | undefined) {
+async function page(host: Host, cursor: string | undefined) {
   const records = await (await host.reeve()).records()
   const at = cursor === undefined ? 0 : records.findIndex(({ id }) => id === cursor) + 1
   if (cursor !== undefined && at === 0)
@@ -96,7 +96,7 @@ async function page(host: McpHost, cursor: string | undefined) {
 }
 
 /** Ids and names that begin so. */
-async function completions(host: McpHost, begun: string): Promise<string[]> {
+async function completions(host: Host, begun: string): Promise<string[]> {
   const records = await (await host.reeve()).records()
   const all = new Set(records.flatMap(({ id, name }) => [name, id]))
   return [...all].filter((each) => each.startsWith(begun))
@@ -107,7 +107,7 @@ export const RESOURCE_CAPABILITIES = {
   completions: {},
 }
 
-export function serveResources({ server }: McpServer, host: McpHost, updates: Updates): void {
+export function serveResources({ server }: McpServer, host: Host, updates: Updates): void {
   server.setRequestHandler('resources/list', ({ params }) => {
     updates.begin()
     return inProtocol(undefined, host, () => page(host, params?.cursor))

@@ -8,7 +8,7 @@ const made = new WeakMap<z.ZodType, JsonSchema>()
 function once(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
   const known = made.get(schema)
   if (known) return known
-  const json = jsonSchemaOf(schema, io)
+  const json = portable(jsonSchemaOf(schema, io)) as JsonSchema
   made.set(schema, json)
   return json
 }
@@ -25,3 +25,14 @@ export const advertised = (
     jsonSchema: { input: () => once(schema, io), output: () => once(schema, io) },
   },
 })
+
+/** Several types are branches of their own: some clients take one `type` alone, and drop a tool that has more. */
+function portable(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(portable)
+  if (typeof schema !== 'object' || schema === null) return schema
+  const { type, ...rest } = Object.fromEntries(
+    Object.entries(schema).map(([key, each]) => [key, portable(each)]),
+  )
+  if (!Array.isArray(type) || 'anyOf' in rest) return type === undefined ? rest : { type, ...rest }
+  return { ...rest, anyOf: type.map((each: unknown) => ({ type: each })) }
+}

@@ -4,7 +4,7 @@ import { VERSION } from '../version.ts'
 import { readWire } from '../wire.ts'
 import { actingTools } from './acting.ts'
 import { progressTo, requesterOf } from './asked.ts'
-import type { McpHost } from './host.ts'
+import type { Host } from './host.ts'
 import { readingTools } from './reading.ts'
 import { RESOURCE_CAPABILITIES, serveResources } from './resources.ts'
 import { answer, failure } from './said.ts'
@@ -18,7 +18,7 @@ const INSTRUCTIONS = `Reeve supervises agents: long-running processes, each with
 spawn_agent starts one and tells when it runs. wait_agent waits for its end, or for its next change. A silent agent becomes "stalling", which its next sign of life undoes.
 To end one: cancel_agent lets it finish its step, stop_agent walks its stop ladder, kill_agent is at once. agent_history tells why it ended; agent_logs what it wrote.`
 
-export function mcpServer(host: McpHost, updates: Updates): McpServer {
+export function mcpServer(host: Host, updates: Updates): McpServer {
   const server = new McpServer(
     { name: 'reeve', title: 'Reeve', version: VERSION },
     { capabilities: { tools: { listChanged: false }, ...RESOURCE_CAPABILITIES }, instructions: INSTRUCTIONS },
@@ -28,7 +28,7 @@ export function mcpServer(host: McpHost, updates: Updates): McpServer {
   return server
 }
 
-function register(server: McpServer, tool: Tool, host: McpHost, updates: Updates): void {
+function register(server: McpServer, tool: Tool, host: Host, updates: Updates): void {
   const { name, title, description, hints } = tool
   server.registerTool(
     name,

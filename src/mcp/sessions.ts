@@ -9,7 +9,7 @@ import {
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server'
 import { realClock, type Timer } from '../clock.ts'
-import type { McpAsked, McpHost } from './host.ts'
+import type { Host, McpAsked } from './host.ts'
 import { mcpServer } from './server.ts'
 import { Updates } from './updates.ts'
 
@@ -30,11 +30,11 @@ const refused = (status: number, message: string): Response =>
   Response.json({ jsonrpc: '2.0', id: null, error: { code: -32_000, message } }, { status })
 
 export class Sessions {
-  readonly #host: McpHost
+  readonly #host: Host
   readonly #byId = new Map<string, Session>()
   #sweep: Timer
 
-  constructor(host: McpHost) {
+  constructor(host: Host) {
     this.#host = host
   }
 

@@ -2,7 +2,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { JSONRPCMessage, McpServer, Transport } from '@modelcontextprotocol/server'
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio'
-import type { McpHost } from './host.ts'
+import { hostOf, type McpHost } from './host.ts'
 import { cancelledId, listenedTo } from './listened.ts'
 import { mcpServer } from './server.ts'
 import { Updates } from './updates.ts'
@@ -18,7 +18,9 @@ export interface StdioServer {
   close(): Promise<void>
 }
 
-export function serveMcpStdio(host: McpHost, { stdin, stdout }: StdioStreams): StdioServer {
+/** A supervisor, or a daemon's client, for the MCP client that started this process; by default on its own stdin and stdout. */
+export function serveMcpStdio(of: McpHost, { stdin, stdout }: StdioStreams = process): StdioServer {
+  const host = hostOf(of)
   let server: McpServer | undefined
   // Who is gone hears nothing more: the transport ends by itself.
   const updates = new Updates(host, {

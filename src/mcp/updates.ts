@@ -6,7 +6,7 @@ import type { Entry } from '../../machines/events.ts'
 import { realClock, type Timer } from '../clock.ts'
 import { messageOf, ReeveError } from '../errors.ts'
 import type { Reeve } from '../reeve.ts'
-import type { McpHost } from './host.ts'
+import type { Host } from './host.ts'
 import { type Place, placeOf } from './uri.ts'
 
 /** A log that is written to all the time is told of so often. */
@@ -28,13 +28,13 @@ interface Watched extends Place {
 }
 
 export class Updates {
-  readonly #host: McpHost
+  readonly #host: Host
   readonly #told: Told
   readonly #over = new AbortController()
   readonly #watched = new Map<string, Watched>()
   #begun = false
 
-  constructor(host: McpHost, told: Told) {
+  constructor(host: Host, told: Told) {
     this.#host = host
     this.#told = told
   }

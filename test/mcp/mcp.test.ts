@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { TOOLS } from '../../src/mcp/index.ts'
+import { mcpHttp, TOOLS } from '../../src/mcp/index.ts'
 import { ask, endDaemon, freshHome, serving } from '../daemon/rig.ts'
-import { alive, DIST, fixture, remember, soon, temporaryFolder, until } from '../support.ts'
-import { BOTH, overHttp, overStdio, type Progressed, type StdioClient } from './rig.ts'
+import { alive, crew, DIST, fixture, remember, soon, temporaryFolder, until } from '../support.ts'
+import { BOTH, embedded, overHttp, overStdio, type Progressed, type StdioClient } from './rig.ts'
 
 t.jobs = 4
 /** Most tests share a daemon and a client of each era: their agents have names of their own. */
@@ -486,3 +486,31 @@ t.test(
     t.equal(nobody.status, 404)
   },
 )
+
+t.test('a program of its own serves its own supervisor', async (t) => {
+  const reeve = await crew(t)
+  const http = mcpHttp({ reeve: () => reeve })
+  t.teardown(() => http.close())
+  for (const era of BOTH) {
+    const client = await embedded(t, era, (request) => http.fetch(request))
+    const name = `own-${era}`
+    const { json } = await client.call('spawn_agent', { name, command: forever })
+    t.match(json, { state: 'running', cwd: process.cwd(), spawner: 'tester 1.2.3' })
+    t.equal(reeve.get(name)?.pid, json.pid, 'it is an agent of this very supervisor')
+    t.match((await client.call('kill_agent', { agent: name })).json, { action: 'force_kill', escaped: [] })
+  }
+  const send = (body: string) =>
+    http.fetch(new Request('http://embedded.example/mcp', { method: 'POST', body }))
+  t.equal((await send('no JSON')).status, 400)
+  t.equal((await send(`"${'x'.repeat(5 * 1024 * 1024)}"`)).status, 413)
+})
+
+t.test('a schema says one type at a time: some clients read no more', async (t) => {
+  const { tools } = await of2026.client.listTools()
+  const several = JSON.stringify(tools).match(/"type":\["/g) ?? []
+  t.strictSame(several, [])
+  const getAgent = tools.find(({ name }) => name === 'get_agent')
+  t.strictSame((getAgent?.outputSchema?.properties as Record<string, unknown>)?.pid, {
+    anyOf: [{ type: 'integer' }, { type: 'null' }],
+  })
+})

@@ -93,6 +93,20 @@ export async function overStdio(
   return { client, cwd }
 }
 
+/** Over HTTP as a program of one's own serves it: no daemon, no socket. */
+export async function embedded(
+  t: Test,
+  era: Era,
+  fetch: (request: Request) => Promise<Response>,
+): Promise<McpClient> {
+  const client = clientOf(t, era, 'tester', {})
+  const transport = new StreamableHTTPClientTransport(new URL('http://embedded.example/mcp'), {
+    fetch: (url, init) => fetch(new Request(url, init)),
+  })
+  await client.connect(transport)
+  return client
+}
+
 export interface HttpOptions {
   readonly era: Era
   readonly url: string
