@@ -24,8 +24,9 @@ export const ERRORS = {
     'The agent has no open stdin (`stdin: "open"`), has ended, or does not read what it was sent.',
   restart_intensity_exceeded: 'It crashed more often than `restart.intensity` allows; it stays `crashed`.',
   budget_exhausted: 'What it may use is used up: its budget is for all its lives, and it begins no other.',
+  group_not_found: 'No group is open at this path, and none was. `group(path)` opens it.',
   group_over:
-    'The group has given up, shut itself down or been stopped, or is about to: it takes no agents. `group(name)` opens it anew.',
+    'The group has given up, shut itself down or been stopped, or is about to: it takes no agents. `group(path)` opens it anew.',
   group_gave_up:
     'Its members failed more often than its `intensity` allows, or one that the others depend on cannot come back: all were ended.',
   registry_unavailable: 'The registry did not take, or give, entries. They are kept and offered again.',

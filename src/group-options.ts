@@ -1,12 +1,9 @@
-/** What `group()` takes, and what becomes of it: a spec that can be written down, and a group opened from it again. */
+/** What `group()` takes, and what is asked of a group. */
 import { z } from 'zod'
-import type { GroupSpec } from '../machines/members.ts'
-import type { RestartType } from '../machines/restart.ts'
 import { AUTO_SHUTDOWNS, STRATEGIES } from '../machines/strategies.ts'
 import { ReeveError } from './errors.ts'
-import { overlay, restartPolicyOf } from './plan.ts'
-import { freeze, intensitySchema, plainText, restartSchema } from './spec.ts'
-import { type Duration, duration, durationMs, parseStrictly } from './strict.ts'
+import { freeze, groupPath, intensitySchema, restartSchema } from './spec.ts'
+import { type Duration, duration } from './strict.ts'
 
 export const groupOptionsSchema = z.strictObject({
   strategy: z.enum(STRATEGIES).optional().meta({
@@ -42,10 +39,22 @@ export const GROUP_DEFAULTS = freeze({
   significant: false,
 } as const)
 
-export const groupNameSchema = plainText(128).refine(
-  (name) => !name.includes('/'),
-  'must hold no "/", which stands between the names in the path of a group',
-)
+/** Its name, after those of the groups around it: `crew/inner`. */
+export const groupPathSchema = groupPath
+
+/**
+ * A group spawns its own members.
+ *
+ * @throws ReeveError `invalid_spec`
+ */
+export function refuseOtherGroup(said: string | undefined, path: string | undefined): void {
+  if (said === undefined || said === path) return
+  throw new ReeveError(
+    'invalid_spec',
+    `group: ${JSON.stringify(said)} is not the group it is spawned in, ${JSON.stringify(path)}. Leave it out.`,
+    { field: 'group' },
+  )
+}
 
 /** How a group's own end is ended, and how long it may take. */
 export const stopGroupSchema = z.strictObject({
@@ -63,57 +72,11 @@ export interface StopGroupOptions {
   readonly by?: string
 }
 
-/**
- * What can be written down of a group, and opened again.
- *
- * @param parent the group around it.
- * @throws ReeveError `invalid_spec`
- */
-export function groupSpecOf(
-  path: string,
-  order: number,
-  options: GroupOptions,
-  parent: GroupSpec | undefined,
-): GroupSpec {
-  parseStrictly(groupOptionsSchema, options, 'group')
-  const { restart, ...given } = options
-  const { strategy, autoShutdown, intensity, significant } = overlay(GROUP_DEFAULTS, given) as GroupWhole
-  const policy = restartPolicyOf(restart, parent ? 'permanent' : 'temporary')
-  if (significant) refuseInsignificant('significant', parent, policy.type)
-  return {
-    path,
-    order,
-    strategy,
-    intensity: intensity && {
-      restarts: intensity.restarts,
-      withinMs: durationMs(intensity.within, 'intensity.within'),
-    },
-    autoShutdown,
-    restart: policy,
-    significant,
-  }
-}
-
-interface GroupWhole {
-  readonly strategy: GroupSpec['strategy']
-  readonly autoShutdown: GroupSpec['autoShutdown']
-  readonly significant: boolean
-  readonly intensity: false | { readonly restarts: number; readonly within: Duration }
-}
-
-/**
- * What is `significant` stands in a group that shuts itself down, and may end by itself: the rule is OTP's.
- *
- * @throws ReeveError `invalid_spec`
- */
-export function refuseInsignificant(field: string, group: GroupSpec | undefined, policy: RestartType): void {
-  const refuse = (why: string) => new ReeveError('invalid_spec', `${field}: ${why}`, { field })
-  if (group === undefined)
-    throw refuse('only a member of a group is significant. Spawn it in one, or leave it out.')
-  if (group.autoShutdown === 'never')
-    throw refuse(
-      `group ${group.path} never shuts itself down. Open it with autoShutdown: "any_significant" or "all_significant", or leave it out.`,
-    )
-  if (policy === 'permanent')
-    throw refuse('a permanent member never ends by itself. Give it restart: "transient" or "temporary".')
+/** What the end of a group says. */
+export interface StopGroupResult {
+  /** How many of its agents ended with it. */
+  readonly ended: number
+  /** What still lives, by pid. */
+  readonly escaped: readonly number[]
+  readonly timedOut: boolean
 }

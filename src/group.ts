@@ -1,19 +1,24 @@
 /** The handle of one group, over all its openings. */
 import type { AnyActorRef } from 'xstate'
 import type { Agent } from './agent.ts'
-import { type GroupOptions, groupNameSchema, type StopGroupOptions } from './group-options.ts'
-import type { GroupState } from './group-record.ts'
-import type { GroupEnd } from './groups.ts'
+import {
+  type GroupOptions,
+  groupPathSchema,
+  type StopGroupOptions,
+  type StopGroupResult,
+} from './group-options.ts'
+import type { GroupEnd, GroupRecord, GroupState } from './group-record.ts'
+import { nameOf } from './groups.ts'
+import type { GroupHandle } from './reeve.ts'
 import type { AgentRecord, RecordFilter } from './registry/record.ts'
 import type { Runtime } from './runtime.ts'
-import type { StopSupervisorResult } from './shutdown.ts'
 import { refuseWhenStopping, spawnAgent } from './spawning.ts'
 import type { AgentSpec } from './spec.ts'
 import { stopGroup } from './stop-group.ts'
 import { parseStrictly } from './strict.ts'
 import type { Supervisor } from './supervisor.ts'
 
-/** @throws ReeveError `invalid_spec`, `group_over`, `supervisor_stopping` */
+/** @throws ReeveError `invalid_spec`, `group_not_found`, `group_over`, `supervisor_stopping` */
 export function openGroup(
   runtime: Runtime,
   supervisor: Supervisor,
@@ -21,13 +26,19 @@ export function openGroup(
   name: string,
   options: GroupOptions | undefined,
 ): Group {
-  parseStrictly(groupNameSchema, name, 'name')
+  parseStrictly(groupPathSchema, name, 'path')
   refuseWhenStopping(supervisor, 'open a group')
   const path = around === undefined ? name : `${around}/${name}`
   return runtime.groups.open(path, options, () => new Group(path, runtime, supervisor))
 }
 
-export class Group {
+/** `undefined` for one that was never opened here. Nothing is opened. */
+export function findGroup(runtime: Runtime, supervisor: Supervisor, path: string): Group | undefined {
+  parseStrictly(groupPathSchema, path, 'path')
+  return runtime.groups.find(path, () => new Group(path, runtime, supervisor))
+}
+
+export class Group implements GroupHandle {
   /** Its name, after those of the groups around it: `crew/inner`. Records and entries of its agents bear it as `group`. */
   readonly path: string
   readonly #runtime: Runtime
@@ -41,11 +52,16 @@ export class Group {
   }
 
   get name(): string {
-    return this.path.slice(this.path.lastIndexOf('/') + 1)
+    return nameOf(this.path)
   }
 
   get state(): GroupState {
     return this.#runtime.groups.state(this.path)
+  }
+
+  /** What it was opened with, how it stands, and how many agents it has. */
+  get record(): GroupRecord {
+    return this.#runtime.groups.record(this.path)
   }
 
   /** The XState actor of the group; `undefined` when it is over. */
@@ -83,7 +99,7 @@ export class Group {
    * `one_for_one` group), and then the group. Nobody starts it again: that is what `group(name)` does. Resolves at the
    * latest after `timeout`; what still lives by then is named, and goes on being ended.
    */
-  stop(options: StopGroupOptions = {}): Promise<StopSupervisorResult> {
+  stop(options: StopGroupOptions = {}): Promise<StopGroupResult> {
     return stopGroup(this.#runtime, this.path, options)
   }
 }

@@ -4,15 +4,11 @@ import { type GroupSpec, placeOf } from '../machines/members.ts'
 import { Deferred } from './deferred.ts'
 import { ReeveError } from './errors.ts'
 import type { Group } from './group.ts'
-import { type GroupOptions, groupSpecOf } from './group-options.ts'
-import type { GroupRecord, GroupState } from './group-record.ts'
+import type { GroupOptions } from './group-options.ts'
+import type { GroupEnd, GroupRecord, GroupState } from './group-record.ts'
+import { groupSpecOf } from './group-spec.ts'
+import { isWithin } from './registry/record.ts'
 import type { Runtime } from './runtime.ts'
-
-/** What became of a group that is over. */
-export interface GroupEnd {
-  readonly state: 'failed' | 'stopped'
-  readonly cause: string
-}
 
 /** What a supervisor holds of one group, over all its openings. */
 export interface Standing {
@@ -29,6 +25,16 @@ const PATH_END = /\/[^/]*$/
 export const parentOf = (path: string): string | undefined =>
   path.includes('/') ? path.replace(PATH_END, '') : undefined
 
+export const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
+
+/** Nobody has opened it here. */
+export const groupNotFound = (path: string): ReeveError =>
+  new ReeveError(
+    'group_not_found',
+    `no group is called ${JSON.stringify(path)}. Open it first with group(${JSON.stringify(path)}).`,
+    { field: 'group' },
+  )
+
 export class Groups {
   readonly #runtime: Runtime
   readonly #byPath = new Map<string, Standing>()
@@ -41,12 +47,12 @@ export class Groups {
    * Opens a group; one that is open is returned as it is. One that is over is opened anew, without options as it was
    * before.
    *
-   * @throws ReeveError `invalid_spec`, `group_over`
+   * @throws ReeveError `invalid_spec`, `group_not_found`, `group_over`
    */
   open(path: string, options: GroupOptions | undefined, handle: () => Group): Group {
     const known = this.#byPath.get(path)
     const parent = parentOf(path)
-    if (parent !== undefined) this.refuseOver(parent)
+    if (parent !== undefined) this.refuseClosed(parent)
     const around = parent === undefined ? undefined : this.#byPath.get(parent)?.spec
     const order = known?.spec.order ?? this.#runtime.nextOrder()
     const spec = options || !known ? groupSpecOf(path, order, options ?? {}, around) : known.spec
@@ -87,6 +93,30 @@ export class Groups {
     return this.#byPath.get(path)
   }
 
+  /** One that was ever opened here. Nothing is opened. */
+  find(path: string, handle: () => Group): Group | undefined {
+    const known = this.#byPath.get(path)
+    return known && handleOf(known, handle)
+  }
+
+  record(path: string): GroupRecord {
+    const { spec, over } = this.#byPath.get(path) as Standing
+    const { strategy, intensity, autoShutdown, restart, significant } = spec
+    return {
+      path,
+      name: nameOf(path),
+      group: parentOf(path) ?? null,
+      state: this.state(path),
+      cause: over?.cause ?? null,
+      agents: this.#runtime.roster.live().filter(({ plan }) => isWithin(plan.group, path)).length,
+      strategy,
+      intensity,
+      autoShutdown,
+      restart: restart.type,
+      significant,
+    }
+  }
+
   /** A group and those around it, the outermost first: all that a successor needs to open it again. */
   around(path: string): GroupSpec[] {
     const parent = parentOf(path)
@@ -102,23 +132,31 @@ export class Groups {
 
   /** The root, then every group, those that are over too; each after the one around it. */
   records(): GroupRecord[] {
-    const root: GroupRecord = {
+    const { root, roster } = this.#runtime
+    const rootRecord: GroupRecord = {
       path: '',
-      state: stateOf(this.#runtime.root.getSnapshot().value),
-      strategy: 'one_for_one',
+      name: '',
+      group: null,
+      state: stateOf(root.getSnapshot().value),
       cause: null,
+      agents: roster.live().length,
+      strategy: 'one_for_one',
+      intensity: false,
+      autoShutdown: 'never',
+      restart: 'temporary',
+      significant: false,
     }
-    const groups = [...this.#byPath.values()].map(({ spec: { path, strategy }, over }) => ({
-      path,
-      state: this.state(path),
-      strategy,
-      cause: over?.cause ?? null,
-    }))
-    return [root, ...groups]
+    return [rootRecord, ...[...this.#byPath.keys()].map((path) => this.record(path))]
   }
 
   actor(path: string) {
     return this.#runtime.root.getSnapshot().context.children.shared.places.get(placeOf(path))?.group
+  }
+
+  /** @throws ReeveError `group_not_found`, `group_over` */
+  refuseClosed(path: string): void {
+    if (this.#byPath.has(path)) this.refuseOver(path)
+    else throw groupNotFound(path)
   }
 
   /** @throws ReeveError `group_over` */
@@ -130,7 +168,7 @@ export class Groups {
     const why = cause === '' ? '' : ` (${cause})`
     throw new ReeveError(
       'group_over',
-      `group ${path} is ${state}${why}: it takes no agents. Open it anew with group(${JSON.stringify(path.slice(path.lastIndexOf('/') + 1))})${over ? '' : ', once it is over'}.`,
+      `group ${path} is ${state}${why}: it takes no agents. Open it anew with group(${JSON.stringify(path)})${over ? '' : ', once it is over'}.`,
     )
   }
 

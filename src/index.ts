@@ -19,9 +19,8 @@ export type { AgentHealth, Health } from './agent-health.ts'
 export { type Clock, SteppingClock } from './clock.ts'
 export { ERRORS, type ErrorCode, ReeveError } from './errors.ts'
 export type { Group } from './group.ts'
-export type { GroupOptions, StopGroupOptions } from './group-options.ts'
-export type { GroupRecord, GroupState } from './group-record.ts'
-export type { GroupEnd } from './groups.ts'
+export type { GroupOptions, StopGroupOptions, StopGroupResult } from './group-options.ts'
+export type { GroupEnd, GroupRecord, GroupState } from './group-record.ts'
 export type {
   CancelOptions,
   KillOptions,
@@ -33,7 +32,15 @@ export type {
 export type { SupervisorEvents, Warning } from './listeners.ts'
 export { sentenceOf } from './observe/sentence.ts'
 export type { SupervisorOptions } from './options.ts'
-export type { AgentHandle, Awaitable, EntriesOptions, LogOptions, Reeve, Selection } from './reeve.ts'
+export type {
+  AgentHandle,
+  Awaitable,
+  EntriesOptions,
+  GroupHandle,
+  LogOptions,
+  Reeve,
+  Selection,
+} from './reeve.ts'
 export type { SinkFailure } from './registry/journal.ts'
 export { type MemoryRegistryOptions, memoryRegistry } from './registry/memory.ts'
 export { type AgentRecord, fold, matches, type RecordFilter } from './registry/record.ts'

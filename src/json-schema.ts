@@ -1,11 +1,8 @@
-/** Schemas as a wire has them: names in snake_case, and without the fields that are refused because they are not built. */
+/** Schemas as a wire has them: names in snake_case. */
 import { z } from 'zod'
 import { snakeKey } from './snake-case.ts'
 
 export type JsonSchema = Record<string, unknown>
-
-const isRefused = (schema: unknown): boolean =>
-  schema instanceof z.ZodOptional && schema.unwrap() instanceof z.ZodUndefined
 
 /** What is quoted in a description, as the wire has it. */
 const inWireNames = (text: string): string =>
@@ -26,8 +23,8 @@ export function jsonSchemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonSch
       // Of a frozen array it says that it cannot be written, also where it is what one writes.
       delete jsonSchema.readOnly
       if (zodSchema instanceof z.ZodObject && jsonSchema.properties) {
-        const kept = Object.entries(jsonSchema.properties).filter(([key]) => !isRefused(zodSchema.shape[key]))
-        jsonSchema.properties = Object.fromEntries(kept.map(([key, each]) => [snakeKey(key), each]))
+        const properties = Object.entries(jsonSchema.properties)
+        jsonSchema.properties = Object.fromEntries(properties.map(([key, each]) => [snakeKey(key), each]))
         if (jsonSchema.required) jsonSchema.required = jsonSchema.required.map(snakeKey)
         // An answer may grow: whoever reads it must not stumble over a field of a newer Reeve.
         if (io === 'output') delete jsonSchema.additionalProperties

@@ -9,6 +9,7 @@ import type { GroupSpec } from '../machines/members.ts'
 import type { RestartPolicy, RestartType } from '../machines/restart.ts'
 import { ReeveError } from './errors.ts'
 import type { HeartbeatPolicy } from './health/deadlines.ts'
+import { withoutInheritedWords } from './inherited-words.ts'
 import { type ProbePlan, probePlanOf } from './probes.ts'
 import type { LogLimits } from './process/log-rotation.ts'
 import { bytesOf, type Size } from './size.ts'
@@ -111,6 +112,9 @@ function spelledOut(spec: Partial<AgentSpec>): Plain {
   }
 }
 
+const withOwnEnv = <S extends Partial<AgentSpec> | undefined>(spec: S): S =>
+  spec?.env === undefined ? spec : { ...spec, env: withoutInheritedWords(spec.env) as Env }
+
 /** What every spec of one supervisor is laid over: the table's defaults, and those that were given. */
 export interface Base {
   readonly layers: readonly Plain[]
@@ -124,7 +128,8 @@ export interface Base {
  * @param policy the table's own default of `restart`, which is another one in a group.
  * @throws ReeveError `invalid_spec`
  */
-export function baseOf(defaults: AgentDefaults, policy: RestartType = DEFAULTS.restart.policy): Base {
+export function baseOf(given: AgentDefaults, policy: RestartType = DEFAULTS.restart.policy): Base {
+  const defaults = withOwnEnv(given)
   parseStrictly(defaultsSchema, defaults, 'defaults', 'defaults.')
   const known = { ...DEFAULTS, restart: { ...DEFAULTS.restart, policy } }
   const layers = [spelledOut(known as unknown as Partial<AgentSpec>), spelledOut(defaults)]
@@ -139,6 +144,8 @@ function laidOver({ layers, merged }: Base, spec: AgentSpec): Whole {
   ])
   return { ...merged, ...Object.fromEntries(own) } as Whole
 }
+
+type Env = NonNullable<AgentSpec['env']>
 
 type Whole = Required<Omit<AgentSpec, 'restart' | 'heartbeat' | 'ready' | 'liveness' | 'output'>> & {
   readonly restart: {
@@ -196,9 +203,7 @@ export function planOf(
   cwd: string,
   { order, group, around = [] }: Placing = { order: 0 },
 ): AgentPlan {
-  // The environment of the host is no plain object; handing it on is common enough.
-  const spec =
-    given?.env === process.env ? { ...given, env: { ...process.env } as Record<string, string> } : given
+  const spec = withOwnEnv(given)
   parseStrictly(agentSpecSchema, spec, 'spec')
   const whole = laidOver(base, spec)
   const { heartbeat, restart, ttl } = whole
@@ -309,16 +314,6 @@ function rungsOf(stop: NonNullable<AgentSpec['stop']>, stdin: 'closed' | 'open')
       })
     return input === undefined ? { eof: true, waitMs } : { input, waitMs }
   })
-}
-
-/**
- * The host's environment, handed on as it is, is common enough: it is no plain object, and within an agent it holds
- * words of Reeve's own, which name that agent and not this one.
- */
-function _ownWordsLeftOut(env: NonNullable<AgentSpec['env']>): NonNullable<AgentSpec['env']> {
-  if (typeof env !== 'object') return env
-  const own = ([name, value]: [string, unknown]) => name.startsWith('REEVE_') && value === process.env[name]
-  return Object.fromEntries(Object.entries(env).filter((entry) => !own(entry)))
 }
 
 /** The program's name, as a label: what a name may not hold is replaced. */

@@ -5,7 +5,8 @@
  */
 import type { Activity, AgentState, Entry } from '../machines/events.ts'
 import type { AgentHealth } from './agent-health.ts'
-import type { GroupRecord } from './group-record.ts'
+import type { GroupOptions, StopGroupOptions, StopGroupResult } from './group-options.ts'
+import type { GroupEnd, GroupRecord, GroupState } from './group-record.ts'
 import type {
   CancelOptions,
   KillOptions,
@@ -50,9 +51,13 @@ export interface EntriesOptions {
 export interface Reeve {
   spawn(spec: AgentSpec): Awaitable<AgentHandle>
   get(idOrName: string): Awaitable<AgentHandle | undefined>
+  /** Opens it, or opens it anew; one that is open is returned as it is. */
+  group(path: string, options?: GroupOptions): Awaitable<GroupHandle>
+  /** Opens nothing. */
+  findGroup(path: string): Awaitable<GroupHandle | undefined>
+  groups(): Awaitable<GroupRecord[]>
   /** All that have not ended. */
   list(filter?: RecordFilter): Awaitable<AgentRecord[]>
-  groups(): Awaitable<GroupRecord[]>
   /** All that are known, newest first. */
   records(filter?: RecordFilter): Promise<AgentRecord[]>
   history(idOrName: string): Promise<Entry[]>
@@ -99,4 +104,19 @@ export interface AgentHandle {
   send(text: string): Promise<void>
   logs(options?: LogOptions): AsyncIterable<string>
   on<E extends keyof AgentEvents>(event: E, fn: (payload: AgentEvents[E]) => unknown): () => void
+}
+
+/** One group, over all its openings. Every member is described at `Group`'s own of the same name. */
+export interface GroupHandle {
+  readonly path: string
+  readonly name: string
+  readonly state: GroupState
+  /** As last seen. */
+  readonly record: GroupRecord
+  /** When it is over. */
+  readonly ended: Promise<GroupEnd>
+  spawn(spec: AgentSpec): Awaitable<AgentHandle>
+  group(path: string, options?: GroupOptions): Awaitable<GroupHandle>
+  list(filter?: Omit<RecordFilter, 'group'>): Awaitable<AgentRecord[]>
+  stop(options?: StopGroupOptions): Promise<StopGroupResult>
 }

@@ -5,10 +5,11 @@
  */
 import { z } from 'zod'
 import { REASON_KINDS, STATES, WAITING_ON } from '../machines/events.ts'
-import { STRATEGIES } from '../machines/strategies.ts'
+import { AUTO_SHUTDOWNS, STRATEGIES } from '../machines/strategies.ts'
 import { HEALTHS } from './agent-health.ts'
 import { ERRORS, type ErrorCode } from './errors.ts'
 import { GROUP_STATES } from './group-record.ts'
+import { POLICIES } from './spec.ts'
 
 const instant = z.string().meta({ description: 'ISO 8601, UTC', format: 'date-time' })
 const pid = z.int()
@@ -148,8 +149,24 @@ export const entrySchema = z
   .meta({ description: 'One line of the log: a change of state, or a note (from = to).' })
 
 export const groupSchema = z
-  .object({ path: text, state: z.enum(GROUP_STATES), strategy: z.enum(STRATEGIES), cause: text.nullable() })
-  .meta({ description: 'How the root, whose path is empty, or a group stands, and why it is over.' })
+  .object({
+    path: text.meta({ description: 'its name, after those of the groups around it: crew/inner' }),
+    name: text,
+    group: text.nullable(),
+    state: z.enum(GROUP_STATES),
+    cause: text.nullable(),
+    agents: count,
+    strategy: z.enum(STRATEGIES),
+    intensity: z.union([z.literal(false), z.object({ restarts: count, withinMs: z.number() })]),
+    autoShutdown: z.enum(AUTO_SHUTDOWNS),
+    restart: z.enum(POLICIES),
+    significant: z.boolean(),
+  })
+  .meta({ description: 'A group as a listing shows it.' })
+
+export const groupEndSchema = z
+  .object({ state: z.enum(['failed', 'stopped']), cause: text })
+  .meta({ description: 'What became of a group.' })
 
 export const healthSchema = z
   .object({

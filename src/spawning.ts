@@ -2,15 +2,22 @@
 import { intensityUnreachable } from '../machines/restart.ts'
 import { Agent } from './agent.ts'
 import { ReeveError } from './errors.ts'
-import { refuseInsignificant } from './group-options.ts'
+import { refuseOtherGroup } from './group-options.ts'
+import { refuseInsignificant } from './group-spec.ts'
 import { type AgentPlan, planOf } from './plan.ts'
 import type { Registry } from './registry/registry.ts'
 import type { Runtime } from './runtime.ts'
 import type { AgentSpec } from './spec.ts'
 import type { Supervisor } from './supervisor.ts'
 
-/** @throws ReeveError `invalid_spec`, `name_taken`, `lane_busy`, `group_over`, `supervisor_stopping` */
-export function spawnAgent(runtime: Runtime, supervisor: Supervisor, spec: AgentSpec, group?: string): Agent {
+/** @throws ReeveError `invalid_spec`, `name_taken`, `lane_busy`, `group_not_found`, `group_over`, `supervisor_stopping` */
+export function spawnAgent(
+  runtime: Runtime,
+  supervisor: Supervisor,
+  spec: AgentSpec,
+  within?: string,
+): Agent {
+  const group = within ?? (spec as Partial<AgentSpec> | undefined)?.group
   const base = group === undefined ? runtime.bases.root : runtime.bases.group
   const order = runtime.nextOrder()
   const plan = planOf(spec, base, process.cwd(), group === undefined ? { order } : { order, group })
@@ -25,7 +32,8 @@ export function spawnAgent(runtime: Runtime, supervisor: Supervisor, spec: Agent
     return known.agent
   }
   refuseWhenStopping(supervisor, 'spawn')
-  if (group !== undefined) runtime.groups.refuseOver(group)
+  refuseOtherGroup(spec.group, group)
+  if (group !== undefined) runtime.groups.refuseClosed(group)
   if (plan.significant)
     refuseInsignificant(
       'significant',

@@ -11,6 +11,7 @@ import { size } from './size.ts'
 import { duration, positive, shown } from './strict.ts'
 
 const MAX_TEXT = 256
+const MAX_PATH = 1024
 const MAX_RUNGS = 16
 const MAX_KEPT_LOGS = 100
 const KEPT_LOGS = `must be how many older files are kept: a whole number from 0 to ${MAX_KEPT_LOGS}`
@@ -22,6 +23,12 @@ export const plainText = (max: number) =>
     .min(1, `must have between 1 and ${max} characters`)
     .max(max, `must have between 1 and ${max} characters`)
     .refine((text) => !CONTROL.test(text), 'must hold no control characters')
+
+/** The names of groups, each within the one before it, with "/" between them. */
+export const groupPath = plainText(MAX_PATH).refine(
+  (path) => path.split('/').every((name) => /^(?!\.{1,2}$).{1,128}$/s.test(name)),
+  'must be names of 1 to 128 characters (none of them "." or ".."), those within each other apart by "/"',
+)
 
 const folder = z.string().min(1).refine(noNul, 'must hold no NUL')
 
@@ -101,7 +108,7 @@ const livenessObject = z
   })
 
 const SOURCES = ['report', 'output', 'cpu'] as const
-const POLICIES = ['permanent', 'transient', 'temporary'] as const
+export const POLICIES = ['permanent', 'transient', 'temporary'] as const
 
 const heartbeatObject = z.strictObject({
   timeout: positive.optional(),
@@ -187,7 +194,8 @@ export const agentSpecSchema = z.strictObject({
     )
     .optional()
     .meta({
-      description: 'laid over the environment that the supervisor began with; `null` takes a variable away',
+      description:
+        'laid over the environment that the supervisor began with; `null` takes a variable away. `REEVE_*` are Reeve’s own: those in a `process.env` that is handed on are left out, others are refused',
     }),
   ready: z
     .union(
@@ -230,6 +238,10 @@ export const agentSpecSchema = z.strictObject({
   restart: restartSchema.optional().meta({
     description:
       "`permanent`, `transient` or `temporary` (OTP's words), or `{policy, backoff, intensity}`; exceeded: stays `crashed`, `restart_intensity_exceeded`. `intensity: false`: no limit. In a group the default is `permanent`, as in OTP, and the group's intensity counts alone",
+  }),
+  group: groupPath.optional().meta({
+    description:
+      'the path of the group it is to be a member of, which has to be open: `"crew"`, `"crew/inner"`',
   }),
   significant: z.boolean().optional().meta({
     description:
@@ -311,10 +323,10 @@ export type AgentSpec = Omit<z.input<typeof agentSpecSchema>, 'cleanup'> & {
   cleanup?: readonly (CleanupHook | CleanupCommand)[] | undefined
 }
 
-export const defaultsSchema = agentSpecSchema.omit({ command: true, id: true, name: true })
+export const defaultsSchema = agentSpecSchema.omit({ command: true, id: true, name: true, group: true })
 
 /** An `AgentSpec` in part, as `createSupervisor({ defaults })` takes it. */
-export type AgentDefaults = Omit<AgentSpec, 'command' | 'id' | 'name'>
+export type AgentDefaults = Omit<AgentSpec, 'command' | 'id' | 'name' | 'group'>
 
 export function freeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null) Object.values(value).forEach(freeze)

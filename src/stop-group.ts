@@ -1,17 +1,17 @@
 /** The end of one group, within one time limit. */
 import type { Reason } from '../machines/events.ts'
 import { within } from './deferred.ts'
-import { type StopGroupOptions, stopGroupSchema } from './group-options.ts'
+import { type StopGroupOptions, type StopGroupResult, stopGroupSchema } from './group-options.ts'
 import { isWithin } from './registry/record.ts'
 import type { Runtime } from './runtime.ts'
-import { killReserveMs, type StopSupervisorResult } from './shutdown.ts'
+import { killReserveMs } from './shutdown.ts'
 import { durationMs, parseStrictly } from './strict.ts'
 
 export async function stopGroup(
   runtime: Runtime,
   path: string,
   options: StopGroupOptions,
-): Promise<StopSupervisorResult> {
+): Promise<StopGroupResult> {
   const { timeout = '30s', by = 'user', reason } = parseStrictly(stopGroupSchema, options, 'stop')
   const timeoutMs = durationMs(timeout, 'timeout')
   const standing = runtime.groups.get(path)

@@ -48,25 +48,24 @@ export function durationMs(value: Duration, field: string): number {
   throw new ReeveError('invalid_spec', `${field}: ${notADuration({ input: value })}`, { field })
 }
 
-/** A field that is in the design and not in this version. */
-export const NOT_BUILT = 'is not built yet'
-export const notBuilt = (what: string) =>
-  z.undefined({ error: () => `${what} ${NOT_BUILT}. Leave it out.` }).optional()
-
 interface Issue {
   readonly code?: string
   readonly path: readonly PropertyKey[]
   readonly message: string
   readonly keys?: readonly string[]
+  /** Of a choice: what there is to choose from. */
+  readonly values?: readonly unknown[]
   /** Of a union: the issues of each branch. */
   readonly errors?: readonly (readonly Issue[])[]
   /** Of a record's key: what is wrong with it. */
   readonly issues?: readonly Issue[]
 }
 
-/** What the caller has to hear first: that a field is not built yet, before what else is wrong beside it. */
-const first = (issues: readonly Issue[]): Issue | undefined =>
-  issues.find((issue) => issue.message.includes(NOT_BUILT)) ?? issues[0]
+/** Of words that are known: which. */
+const messageFor = ({ code, values, message }: Issue): string =>
+  code === 'invalid_value' && values && message.startsWith('Invalid ')
+    ? `must be ${values.length > 1 ? 'one of ' : ''}${values.map(shown).join(', ')}`
+    : message
 
 /** Of a union's branches, the one that came furthest is what the caller meant. */
 function innermost(issue: Issue): Issue {
@@ -74,7 +73,7 @@ function innermost(issue: Issue): Issue {
   if (issue.code !== 'invalid_union' || !issue.errors?.length) return issue
   const depth = (branch: readonly Issue[]) =>
     Math.max(...branch.map((each) => each.path.length + (each.code === 'unrecognized_keys' ? 1 : 0)))
-  const best = first([...issue.errors].sort((a, b) => depth(b) - depth(a))[0] ?? [])
+  const best = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0]?.[0]
   const atItsDoor = best?.path.length === 0 && (best.code === 'invalid_type' || best.code === 'invalid_value')
   if (!best || atItsDoor) return issue
   return innermost({ ...best, path: [...issue.path, ...best.path] })
@@ -94,7 +93,7 @@ export function parseStrictly<S extends z.ZodType>(
 ): z.output<S> {
   const result = schema.safeParse(value, { reportInput: true })
   if (result.success) return result.data
-  const issue = innermost(first(result.error.issues as Issue[]) as Issue)
+  const issue = innermost(result.error.issues[0] as Issue)
   const path = issue.path.join('.')
   if (issue.code === 'unrecognized_keys') {
     const field = prefix + [...issue.path, issue.keys?.[0] ?? ''].join('.')
@@ -106,13 +105,10 @@ export function parseStrictly<S extends z.ZodType>(
     (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
     value,
   )
-  const hidden = issue.path[0] === 'env' || issue.message.includes(shown(given))
+  const message = messageFor(issue)
+  const hidden = issue.path[0] === 'env' || message.includes(shown(given))
   const field = path === '' ? what : prefix + path
-  throw new ReeveError(
-    'invalid_spec',
-    `${field}: ${issue.message}${hidden ? '' : ` (given: ${shown(given)})`}`,
-    {
-      field,
-    },
-  )
+  throw new ReeveError('invalid_spec', `${field}: ${message}${hidden ? '' : ` (given: ${shown(given)})`}`, {
+    field,
+  })
 }

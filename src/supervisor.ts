@@ -11,7 +11,7 @@ import { Deferred } from './deferred.ts'
 import { endAgent, endSelected, restartAgent } from './ending.ts'
 import { follow, placeText } from './entries.ts'
 import { ReeveError } from './errors.ts'
-import { type Group, openGroup } from './group.ts'
+import { findGroup, type Group, openGroup } from './group.ts'
 import type { GroupOptions } from './group-options.ts'
 import type { GroupRecord } from './group-record.ts'
 import { checkReport, parseReport } from './health/report.ts'
@@ -110,7 +110,7 @@ export class Supervisor implements Reeve {
    * Asks for an agent and returns its handle at once, in `spawning`; nothing is waited for. The same `id` again
    * returns the same agent, also when it has ended.
    *
-   * @throws ReeveError `invalid_spec`, `name_taken`, `supervisor_stopping`
+   * @throws ReeveError `invalid_spec`, `name_taken`, `lane_busy`, `group_not_found`, `group_over`, `supervisor_stopping`
    */
   spawn(spec: AgentSpec): Agent {
     return spawnAgent(this.#runtime, this, spec)
@@ -118,12 +118,22 @@ export class Supervisor implements Reeve {
 
   /**
    * Opens a group: a supervisor of its own under this one, with a strategy and an intensity that its members share. One
-   * that is open is returned as it is; one that is over is opened anew, without options as it was before.
+   * that is open is returned as it is; one that is over is opened anew, without options as it was before. A path
+   * (`crew/inner`) opens one within another, which has to be open.
    *
-   * @throws ReeveError `invalid_spec`, `supervisor_stopping`
+   * @throws ReeveError `invalid_spec`, `group_not_found`, `group_over`, `supervisor_stopping`
    */
-  group(name: string, options?: GroupOptions): Group {
-    return openGroup(this.#runtime, this, undefined, name, options)
+  group(path: string, options?: GroupOptions): Group {
+    return openGroup(this.#runtime, this, undefined, path, options)
+  }
+
+  /**
+   * A group that was opened here, also one that is over; `undefined` for any other. Nothing is opened.
+   *
+   * @throws ReeveError `invalid_spec`
+   */
+  findGroup(path: string): Group | undefined {
+    return findGroup(this.#runtime, this, path)
   }
 
   /** How the root (its path is empty) and every group stand, those that are over too; each after the one around it. */

@@ -1,5 +1,6 @@
 /** What a caller may ask for, and what is said when it may not be. */
 import t from 'tap'
+import { specToWire } from '../src/client/spec.ts'
 import { ReeveError } from '../src/errors.ts'
 import { baseOf, planOf } from '../src/plan.ts'
 import type { AgentDefaults, AgentSpec } from '../src/spec.ts'
@@ -16,6 +17,22 @@ const refusal = (spec: unknown): ReeveError => {
   }
   throw new Error(`it was taken: ${JSON.stringify(spec)}`)
 }
+
+t.test('within an agent the environment is handed on without the words that name that agent', async (t) => {
+  process.env.REEVE_AGENT_ID = 'outer'
+  t.teardown(() => delete process.env.REEVE_AGENT_ID)
+  for (const env of [process.env, { ...process.env }] as Record<string, string>[]) {
+    const { PATH, ...rest } = plan({ env }).env
+    t.equal(PATH, process.env.PATH)
+    t.notOk('REEVE_AGENT_ID' in rest)
+    t.notOk('REEVE_AGENT_ID' in plan({}, { env }).env, 'as a default, too')
+    const { env: sent } = specToWire({ command: ['x'], env }) as { env: object }
+    t.notOk('REEVE_AGENT_ID' in sent, 'on its way to a daemon, too')
+  }
+  t.equal(refusal({ command: ['x'], env: { REEVE_AGENT_ID: 'mine' } }).field, 'env.REEVE_AGENT_ID')
+  t.equal(refusal({ command: ['x'], env: new Map([['A', '1']]) }).field, 'env')
+  t.equal(refusal({ command: ['x'], env: ['A=1'] }).field, 'env')
+})
 
 t.test('the defaults are those of the table', async (t) => {
   const { id, name, ...rest } = plan({ command: ['/usr/bin/claude', '-p', 'x'] })

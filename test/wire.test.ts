@@ -3,16 +3,18 @@ import t from 'tap'
 import type { z } from 'zod'
 import type { Entry } from '../machines/events.ts'
 import type { AgentHealth } from '../src/agent-health.ts'
+import type { RemoteGroup } from '../src/client/index.ts'
 import { ReeveError } from '../src/errors.ts'
-import type { GroupRecord } from '../src/group-record.ts'
-import type { Agent, Supervisor } from '../src/index.ts'
+import type { GroupEnd, GroupRecord } from '../src/group-record.ts'
+import type { Agent, Group, Supervisor } from '../src/index.ts'
 import type { KillResult, KillStalledResult } from '../src/kill.ts'
-import type { AgentHandle, Reeve } from '../src/reeve.ts'
+import type { AgentHandle, GroupHandle, Reeve } from '../src/reeve.ts'
 import type { AgentRecord } from '../src/registry/record.ts'
 import type {
   entrySchema,
   errorSchema,
   evidenceSchema,
+  groupEndSchema,
   groupSchema,
   healthSchema,
   killResultSchema,
@@ -45,6 +47,8 @@ const held: true[] = [
   true satisfies Fits<AgentHealth, z.infer<typeof healthSchema>>,
   true satisfies Keys<z.infer<typeof groupSchema>, GroupRecord>,
   true satisfies Fits<GroupRecord, z.infer<typeof groupSchema>>,
+  true satisfies Keys<z.infer<typeof groupEndSchema>, GroupEnd>,
+  true satisfies Fits<GroupEnd, z.infer<typeof groupEndSchema>>,
   true satisfies Keys<z.infer<typeof killResultSchema>, KillResult>,
   true satisfies Fits<KillResult, z.infer<typeof killResultSchema>>,
   true satisfies Keys<z.infer<typeof killStalledResultSchema>, KillStalledResult>,
@@ -53,9 +57,11 @@ const held: true[] = [
   // A supervisor and its agents are what every face takes.
   true satisfies Fits<Supervisor, Reeve>,
   true satisfies Fits<Agent, AgentHandle>,
+  true satisfies Fits<Group, GroupHandle>,
+  true satisfies Fits<RemoteGroup, GroupHandle>,
 ]
 
-t.equal(held.length, 17)
+t.equal(held.length, 21)
 
 t.test('keys are in snake_case, and what is someone else’s stays as it is', async (t) => {
   const record = {

@@ -41,15 +41,15 @@ function programFor(desk: Desk, commands: readonly AddCommand[]): Command {
         [command.name(), ...command.registeredArguments.map(argumentTerm)].join(' '),
     })
   globally(program)
-  for (const add of commands) globally(add(program, desk))
+  for (const add of commands) for (const each of withInner(add(program, desk))) globally(each)
   program
     .command('exit-codes', { hidden: true })
     .description('what a script can go by')
     .action(() => desk.answer(EXIT_CODES, exitCodes()))
   program.hook('preAction', (_, action) => {
-    desk.options = { ...program.opts(), ...action.opts() }
+    desk.options = action.optsWithGlobals()
   })
-  for (const each of [program, ...program.commands])
+  for (const each of withInner(program))
     each.exitOverride().configureOutput({
       writeOut: (text) => desk.streams.stdout.write(text),
       writeErr: () => {}, // said once, by `failed`, in the shape that was asked for
@@ -66,6 +66,8 @@ function commandOf(argv: readonly string[]): string | undefined {
   const isValued = (word: string | undefined) => valued.some(({ long }) => long === word)
   return argv.find((word, i) => !word.startsWith('-') && !isValued(argv[i - 1]))
 }
+
+const withInner = (command: Command): Command[] => [command, ...command.commands.flatMap(withInner)]
 
 const argumentTerm = (argument: Argument): string => {
   const name = `${argument.name().toUpperCase()}${argument.variadic ? '...' : ''}`

@@ -6,7 +6,7 @@ import { plain } from '../terminal/plain.ts'
 import { paint, type Screen, screenOf } from '../terminal/screen.ts'
 import { toWire, wireError } from '../wire.ts'
 import { statusOf } from './exit-codes.ts'
-import { withGuess } from './guess.ts'
+import { inTypedWords } from './guess.ts'
 
 export interface Streams {
   readonly stdin: NodeJS.ReadableStream
@@ -87,7 +87,7 @@ export class Desk {
 
   /** What went wrong: on stderr, with `--json` on stdout in the one shape. Settles the exit status. */
   async failed(thrown: unknown): Promise<void> {
-    const error = await withGuess(thrown, this.#client)
+    const error = await inTypedWords(thrown, this.#client)
     this.status = error instanceof ReeveError ? statusOf(error.code) : 1
     if (this.options.json) this.line(JSON.stringify(wireError(error), null, 2))
     else {

@@ -13,13 +13,14 @@ export const EXIT_CODES: readonly ExitCode[] = [
   { status: 2, meaning: 'the command line or the specification is wrong', codes: ['invalid_spec'] },
   {
     status: 3,
-    meaning: 'no such agent, or it has no process any more',
-    codes: ['agent_not_found', 'process_not_found'],
+    meaning: 'no such agent or group, or it has no process any more',
+    codes: ['agent_not_found', 'process_not_found', 'group_not_found'],
   },
   {
     status: 4,
-    meaning: 'something stands in the way: a name that is taken, an agent that runs',
-    codes: ['name_taken', 'agent_running', 'home_locked'],
+    meaning:
+      'something stands in the way: a name or a lane that is taken, an agent that runs, a group that is over',
+    codes: ['name_taken', 'lane_busy', 'agent_running', 'group_over', 'home_locked'],
   },
   {
     status: 5,

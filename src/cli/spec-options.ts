@@ -53,11 +53,14 @@ const rungs: Reader = (given, flag, before) => {
 const unescaped = (given: string): string => given.replaceAll('\\n', '\n').replaceAll('\\t', '\t')
 
 /** `5/1m`, or `off`. */
-const intensity: Reader = (given, flag) => {
+export function readIntensity(
+  given: string,
+  flag: string,
+): false | { readonly restarts: number; readonly within: string } {
   if (given === 'off') return false
   const [, restarts, within] = /^(\d+)\/(.+)$/.exec(given) ?? []
   if (restarts === undefined) throw wrong(flag, given, 'is not RESTARTS/WITHIN, like 5/1m, or off')
-  return { restarts: Number(restarts), within }
+  return { restarts: Number(restarts), within: within ?? '' }
 }
 
 /** A command without a shell: words apart by spaces, quotes hold some together. */
@@ -218,7 +221,7 @@ export const SPEC_OPTIONS: readonly SpecOption[] = [
   {
     flags: '--intensity <n/within|off>',
     path: 'restart.intensity',
-    read: intensity,
+    read: readIntensity,
     help: 'more restarts within that time, and it stays crashed: 5/1m',
   },
   { flags: '--exit-codes <list>', path: 'exitCodes', read: numbers, help: 'which exits are completed' },
@@ -283,6 +286,7 @@ export const SPEC_OPTIONS: readonly SpecOption[] = [
     read: text,
     help: 'with adopt: how long it waits for a successor',
   },
+  { flags: '--group <path>', path: 'group', read: text, help: 'the group it is to be a member of' },
   { flags: '--significant', path: 'significant', read: yes, help: 'its group may end with it' },
   {
     flags: '--detach-ok',

@@ -3,6 +3,7 @@ import type { Entry } from '../../machines/events.ts'
 import type { AgentHealth } from '../agent-health.ts'
 import type { DaemonStatus } from '../daemon/reach.ts'
 import { ReeveError } from '../errors.ts'
+import type { GroupOptions } from '../group-options.ts'
 import type { GroupRecord } from '../group-record.ts'
 import type {
   CancelOptions,
@@ -20,6 +21,7 @@ import { type Duration, durationMs } from '../strict.ts'
 import { fromWire, toWire } from '../wire.ts'
 import { RemoteAgent } from './agent.ts'
 import { followEntries } from './follow.ts'
+import { RemoteGroup } from './group.ts'
 import { Handles } from './handles.ts'
 import { Hearing } from './hearing.ts'
 import { Patience } from './patience.ts'
@@ -98,16 +100,33 @@ export class ReeveClient implements Reeve {
     }
   }
 
+  /** As `Supervisor.group`. */
+  async group(path: string, options: GroupOptions = {}): Promise<RemoteGroup> {
+    return this.#groupOf(
+      await this.#ask('/v1/groups', { method: 'POST', body: toWire({ path, ...options }) }),
+    )
+  }
+
+  /** As `Supervisor.findGroup`. */
+  async findGroup(path: string): Promise<RemoteGroup | undefined> {
+    try {
+      return this.#groupOf(await this.#ask(groupPath(path)))
+    } catch (error) {
+      if (error instanceof ReeveError && error.code === 'group_not_found') return undefined
+      throw error
+    }
+  }
+
+  async groups(): Promise<GroupRecord[]> {
+    return fromWire(await this.#ask('/v1/groups'))
+  }
+
   async list(filter: RecordFilter = {}): Promise<AgentRecord[]> {
     return fromWire(await this.#ask('/v1/agents', { query: queryOf(filter) }))
   }
 
   async records(filter: RecordFilter = {}): Promise<AgentRecord[]> {
     return fromWire(await this.#ask('/v1/agents', { query: { ...queryOf(filter), all: true } }))
-  }
-
-  async groups(): Promise<GroupRecord[]> {
-    return fromWire(await this.#ask('/v1/groups'))
   }
 
   health(idOrName: string): Promise<AgentHealth>
@@ -245,19 +264,27 @@ export class ReeveClient implements Reeve {
     return seenOf(await this.#transport.placed(path, asked))
   }
 
-  /** A daemon that goes away meanwhile is asked again when it is back. */
+  #groupOf(answered: unknown): RemoteGroup {
+    return new RemoteGroup(fromWire(answered), this, {
+      look: async (path) => fromWire(await this.#ask(groupPath(path))),
+      waitFor: async (path) => fromWire((await this.#outlasting(groupPath(path, 'wait'))).value),
+      stop: async (path, options) =>
+        fromWire(
+          await this.#ask(groupPath(path, 'stop'), { method: 'POST', body: toWire(options), patient: true }),
+        ),
+    })
+  }
+
   async #waitFor(agentId: string, what: 'ready' | 'ended'): Promise<Seen> {
+    return seenOf(await this.#outlasting(await this.#pathOf(agentId, 'wait'), { for: what }))
+  }
+
+  /** A daemon that goes away meanwhile is asked again when it is back. */
+  async #outlasting(path: string, query: Readonly<Record<string, unknown>> = {}) {
     const patience = new Patience(this.#options.patienceMs)
-    const path = await this.#pathOf(agentId, 'wait')
     for (;;) {
       try {
-        return seenOf(
-          await this.#transport.placed(path, {
-            query: { for: what },
-            patient: true,
-            signal: this.#closed.signal,
-          }),
-        )
+        return await this.#transport.placed(path, { query, patient: true, signal: this.#closed.signal })
       } catch (error) {
         const away = error instanceof ReeveError && error.code === 'daemon_not_running'
         if (!away || !(await patience.wait(this.#closed.signal))) throw error
@@ -282,3 +309,6 @@ function queryOf({ labels, ...filter }: RecordFilter): Record<string, unknown> {
   const label = Object.entries(labels ?? {}).map(([key, value]) => `${key}=${value}`)
   return { ...filter, ...(label.length > 0 && { label }) }
 }
+
+const groupPath = (path: string, what?: string): string =>
+  `/v1/groups/${encodeURIComponent(path)}${what === undefined ? '' : `/${what}`}`

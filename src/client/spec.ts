@@ -1,6 +1,7 @@
 /** A spec on its way to a daemon: what only this process has is resolved, or refused. */
 import path from 'node:path'
 import { ReeveError } from '../errors.ts'
+import { withoutInheritedWords } from '../inherited-words.ts'
 import type { AgentSpec } from '../spec.ts'
 import { toWire } from '../wire.ts'
 
@@ -10,7 +11,7 @@ export function specToWire(spec: AgentSpec): unknown {
   return toWire({
     ...spec,
     cwd: path.resolve(spec.cwd ?? '.'),
-    ...(spec.env && { env: { ...spec.env } }),
+    ...(spec.env && { env: withoutInheritedWords(spec.env) }),
     ...(spec.ready !== undefined && { ready: withoutRegExp(spec.ready) }),
   })
 }

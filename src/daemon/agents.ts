@@ -48,7 +48,14 @@ export const agentRoutes = [
     body: agentSpecSchema,
     status: 201,
     answer: recordSchema,
-    errors: ['invalid_spec', 'name_taken', 'supervisor_stopping'],
+    errors: [
+      'invalid_spec',
+      'name_taken',
+      'lane_busy',
+      'group_not_found',
+      'group_over',
+      'supervisor_stopping',
+    ],
     handle({ reeve, body, requester }) {
       const known = body.id !== undefined && reeve.get(body.id) !== undefined
       const spawner = spawnerFor(requester, body.spawner)

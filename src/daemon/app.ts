@@ -10,6 +10,7 @@ import { readWire, toWire, wireError } from '../wire.ts'
 import { agentRoutes } from './agents.ts'
 import { jsonBody } from './body.ts'
 import { entryRoutes } from './entries.ts'
+import { groupRoutes } from './groups.ts'
 import { admitted, type Door } from './guard.ts'
 import { manyRoutes } from './many.ts'
 import { MCP_PATH, type McpDoor, mcpDoor } from './mcp.ts'
@@ -19,7 +20,13 @@ import type { Requester } from './requester.ts'
 import { Answered, type Call, type Route, route, type Served } from './route.ts'
 import { STATUS_CODES } from './status-codes.ts'
 
-const routes: readonly Route[] = [...agentRoutes, ...manyRoutes, ...entryRoutes, ...metaRoutes]
+const routes: readonly Route[] = [
+  ...agentRoutes,
+  ...manyRoutes,
+  ...groupRoutes,
+  ...entryRoutes,
+  ...metaRoutes,
+]
 
 let document: unknown
 const openApiRoute: Route = route({
@@ -94,7 +101,7 @@ export function appOf({ served, door, token, fault }: AppOptions): Hono<Env> {
     const signal = whileThere(context)
     const call: Call<unknown, unknown> = {
       ...served,
-      id: req.param('id') ?? '',
+      id: req.param('id') ?? req.param('path') ?? '',
       query: each.query && readWire(each.query, queryOf(req.queries()), 'query'),
       body: await bodyOf(each, req.raw),
       requester,

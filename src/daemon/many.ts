@@ -20,8 +20,12 @@ type Whom = { [K in keyof typeof whom]?: z.output<(typeof whom)[K]> }
 
 /** Nothing that could mean "all" by mistake is taken for it. */
 function selectionOf({ task, lane, all }: Whom): Selection {
-  const said = Object.entries({ task, lane, all }).filter(([, value]) => value !== undefined)
-  if (said.length === 1) return Object.fromEntries(said) as unknown as Selection
+  const said: Selection[] = [
+    ...(task === undefined ? [] : [{ task }]),
+    ...(lane === undefined ? [] : [{ lane }]),
+    ...(all === undefined ? [] : [{ all }]),
+  ]
+  if (said.length === 1 && said[0]) return said[0]
   throw new ReeveError(
     'invalid_spec',
     'selection: must be {"task": text}, {"lane": text} or {"all": true}, one of them',

@@ -1,7 +1,6 @@
-/** What the daemon says of itself and of its supervisor's groups, and its end. */
+/** What the daemon says of itself, and its end. */
 import { z } from 'zod'
 import { stopSupervisorSchema } from '../options.ts'
-import { groupSchema } from '../shapes.ts'
 import { signed } from './requester.ts'
 import { route } from './route.ts'
 
@@ -33,14 +32,6 @@ export const metaRoutes = [
     summary: 'Who serves here, which version, and how many agents have not ended.',
     answer: statusSchema,
     handle: ({ status }) => status(),
-  }),
-
-  route({
-    method: 'get',
-    path: '/v1/groups',
-    summary: 'How the root and every group stand, each after the one around it.',
-    answer: z.array(groupSchema),
-    handle: ({ reeve }) => reeve.groups(),
   }),
 
   route({

@@ -5,6 +5,7 @@ import { type JsonSchema, jsonSchemaOf } from '../json-schema.ts'
 import {
   entrySchema,
   errorSchema,
+  groupSchema,
   killResultSchema,
   killStalledResultSchema,
   recordSchema,
@@ -19,6 +20,7 @@ import { STATUS_CODES } from './status-codes.ts'
 const NAMED: readonly (readonly [string, z.ZodType, 'input' | 'output'])[] = [
   ['Agent', recordSchema, 'output'],
   ['Entry', entrySchema, 'output'],
+  ['Group', groupSchema, 'output'],
   ['KillResult', killResultSchema, 'output'],
   ['KillStalledResult', killStalledResultSchema, 'output'],
   ['Error', errorSchema, 'output'],
@@ -49,7 +51,7 @@ function parametersOf({ path, query }: Route): JsonSchema[] {
     name,
     in: 'path',
     required: true,
-    description: 'an id or a name',
+    description: name === 'id' ? 'an id or a name' : 'the path of a group; a "/" in it is written %2F',
     schema: { type: 'string' },
   }))
   if (!query) return inPath

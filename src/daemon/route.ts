@@ -20,7 +20,7 @@ export interface Served {
 
 /** One request, understood. */
 export interface Call<Query, Body> extends Served {
-  /** From the path: an id or a name; `''` where the path has none. */
+  /** From the path: an id or a name, or the path of a group; `''` where there is none. */
   readonly id: string
   readonly query: Query
   readonly body: Body

@@ -18,6 +18,7 @@ export const STATUS_CODES = {
   not_accepting_input: 409,
   restart_intensity_exceeded: 409,
   budget_exhausted: 409,
+  group_not_found: 404,
   group_over: 409,
   group_gave_up: 409,
   registry_unavailable: 503,

@@ -17,7 +17,9 @@ export async function systemDiagram(reeve: Reeve): Promise<Drawable> {
   return drawableTree(title, treeOf(groups, agents))
 }
 
-export function treeOf(groups: readonly GroupRecord[], agents: readonly AgentRecord[]): Branch {
+type Drawn = Pick<GroupRecord, 'path' | 'state' | 'strategy' | 'cause'>
+
+export function treeOf(groups: readonly Drawn[], agents: readonly AgentRecord[]): Branch {
   const troubled = (record: AgentRecord): number => (record.state === 'running' ? 1 : 0)
   const drawn = new Set([...agents].sort((a, b) => troubled(a) - troubled(b)).slice(0, MOST_AGENTS))
   const [root, ...others] = groups
@@ -25,7 +27,7 @@ export function treeOf(groups: readonly GroupRecord[], agents: readonly AgentRec
   /** A group that was opened between the two answers is not known yet: its agents stand under the one around it. */
   const homeOf = (path: string): string => (path === '' || known.has(path) ? path : homeOf(parentOf(path)))
   const membersOf = (path: string) => agents.filter(({ group }) => homeOf(group ?? '') === path)
-  const branch = (group: GroupRecord): Branch => {
+  const branch = (group: Drawn): Branch => {
     const members = membersOf(group.path)
     const left = members.filter((record) => !drawn.has(record))
     return {
@@ -39,13 +41,13 @@ export function treeOf(groups: readonly GroupRecord[], agents: readonly AgentRec
       ],
     }
   }
-  return branch(root as GroupRecord)
+  return branch(root as Drawn)
 }
 
 const parentOf = (path: string): string => (path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '')
 const some = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
-function linesOf({ path, state, strategy, cause }: GroupRecord): string[] {
+function linesOf({ path, state, strategy, cause }: Drawn): string[] {
   const name = path === '' ? 'root' : brief(path.slice(path.lastIndexOf('/') + 1))
   return [name, `${state} · ${strategy}`, ...(cause ? [brief(cause)] : [])]
 }

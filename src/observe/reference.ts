@@ -9,13 +9,9 @@ export interface ReferenceOptions {
 
 type Field = z.core.$ZodType
 
-/** Refused because it is not built yet: no part of what can be said. */
-const isRefused = (field: Field): boolean =>
-  field instanceof z.ZodOptional && field.unwrap() instanceof z.ZodUndefined
-
 /** A row for each field of a strict schema: its name, its default, what it means. */
 export function optionTable(schema: z.ZodObject, options: ReferenceOptions = {}): string {
-  const fields = Object.entries(schema.shape).filter(([, field]) => !isRefused(field))
+  const fields = Object.entries(schema.shape)
   const names = new Set(Object.keys(schema.shape))
   const row = ([name, field]: [string, Field]) => [
     `\`${name}\``,

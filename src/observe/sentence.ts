@@ -7,8 +7,13 @@ export function span(ms: number): string {
   const seconds = Math.round(ms / 1000)
   if (seconds < 60) return `${seconds}s`
   const minutes = Math.floor(seconds / 60)
-  return minutes < 60 ? `${minutes}m ${seconds % 60}s` : `${Math.floor(minutes / 60)}h ${minutes % 60}m`
+  return minutes < 60
+    ? both(minutes, 'm', seconds % 60, 's')
+    : both(Math.floor(minutes / 60), 'h', minutes % 60, 'm')
 }
+
+const both = (large: number, unit: string, small: number, smallUnit: string): string =>
+  `${large}${unit}${small === 0 ? '' : ` ${small}${smallUnit}`}`
 
 /** `10,200`; `0.35`: as a person reads it. */
 const count = (amount: number): string => amount.toLocaleString('en-US', { maximumFractionDigits: 2 })

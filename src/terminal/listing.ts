@@ -2,7 +2,6 @@
 import Table from 'cli-table3'
 import columnsOf from 'string-width'
 import { isEnd } from '../../machines/events.ts'
-import { span } from '../observe/sentence.ts'
 import type { AgentRecord } from '../registry/record.ts'
 import { BORDERLESS, GAP } from './borderless.ts'
 import { plain } from './plain.ts'
@@ -36,14 +35,21 @@ interface Column {
   readonly stretches?: true
 }
 
-const since = (at: string | null, now: number): string =>
-  at === null ? NONE : span(Math.max(0, now - Date.parse(at)))
+/** In a column one unit is enough, from two days on days. */
+function about(ms: number): string {
+  const seconds = Math.round(Math.max(0, ms) / 1_000)
+  if (seconds < 60) return `${seconds}s`
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m`
+  return seconds < 172_800 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`
+}
+
+const since = (at: string | null, now: number): string => (at === null ? NONE : about(now - Date.parse(at)))
 
 /** How long it has lived, has been over, or until its next life. */
 function forText(record: AgentRecord, { now }: ListingOptions): string {
   const { state, endedAt, startedAt, createdAt, evidence } = record
   if (state === 'restarting' && endedAt !== null && evidence?.delayMs !== undefined)
-    return `in ${span(Math.max(0, Date.parse(endedAt) + evidence.delayMs - now))}`
+    return `in ${about(Date.parse(endedAt) + evidence.delayMs - now)}`
   if (isEnd(state)) return `${since(endedAt, now)} ago`
   return since(startedAt ?? createdAt, now)
 }
@@ -74,6 +80,7 @@ const COLUMNS: readonly Column[] = [
     dispensable: 5,
   },
   { head: 'RESTARTS', cell: ({ restarts }) => String(restarts), dispensable: 7 },
+  { head: 'GROUP', cell: ({ group }) => plain(group ?? ''), dispensable: 8 },
   { head: 'TASK', cell: ({ task }) => plain(task ?? ''), dispensable: 4 },
   { head: 'WHY', cell: (record) => plain(whyOf(record)), dispensable: 0, stretches: true },
 ]
@@ -117,7 +124,7 @@ function fitted(
       ? Math.min(natural.get(column) ?? 0, NARROWEST)
       : Math.min(natural.get(column) ?? 0, Math.max(NARROWEST, Math.floor(width / 3)))
   const taken = (of: readonly Column[]): number => of.reduce((sum, column) => sum + widthOf(column) + GAP, 0)
-  let kept = columns.filter(({ head }) => head !== 'TASK' || rows.some((row) => row.some(hasTask)))
+  let kept = columns.filter(({ head }) => !LABELS.includes(head) || rows.some((row) => row.some(says(head))))
   while (taken(kept) > width) {
     const next = kept.reduce((a, b) => (b.dispensable > a.dispensable ? b : a))
     if (next.dispensable === 0) break
@@ -141,4 +148,10 @@ function fitted(
     .join('\n')
 }
 
-const hasTask = ({ column, text }: Cell): boolean => column.head === 'TASK' && text !== ''
+/** Columns that stand there when someone has such a label. */
+const LABELS: readonly string[] = ['GROUP', 'TASK']
+
+const says =
+  (head: string) =>
+  ({ column, text }: Cell): boolean =>
+    column.head === head && text !== ''

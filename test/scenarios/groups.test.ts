@@ -286,9 +286,18 @@ t.test('child_adm, child_specs, sup_flags: what cannot be is refused at the door
     t.match(error, { field, message })
   }
   const open = (options: object) => () => c.group('x', options as Parameters<Supervisor['group']>[1])
-  await bad(() => c.group(''), 'name', /between 1 and 128/)
-  await bad(() => c.group('a/b'), 'name', /must hold no "\/"/)
-  await bad(() => c.group(7 as never), 'name', /./)
+  await bad(() => c.group(''), 'path', /between 1 and 1024/)
+  await bad(() => c.group('a//b'), 'path', /names of 1 to 128 characters/)
+  await bad(() => c.group('a/..'), 'path', /none of them "\." or "\.\."/)
+  await bad(() => c.group(7 as never), 'path', /./)
+  await bad(() => c.findGroup('/'), 'path', /names of 1 to 128 characters/)
+  await refusal(() => c.group('a/b'), 'group_not_found')
+  await refusal(() => c.spawn({ command: FOREVER, group: 'a' }), 'group_not_found')
+  t.strictSame(
+    [c.groups().length, c.findGroup('a')],
+    [1, undefined],
+    'nothing was opened: there is the root alone',
+  )
   await bad(open({ strategy: 'none_for_one' }), 'strategy', /one_for_all/)
   await bad(open({ intensity: { restarts: -1 } }), 'intensity.restarts', /./)
   await bad(open({ intensity: { within: 0 } }), 'intensity.within', /more than 0/)

@@ -98,11 +98,23 @@ t.test('on a wide one nothing is left out, and each state says why', async (t) =
   })
   const [head, coder, reviewer, planner, tester, ghost] = table.split('\n')
   t.match(head, /^NAME +STATE +FOR +PID +BEAT +CPU +MEM +RESTARTS +TASK +WHY$/)
-  t.match(coder, /12m 0s +41210 +2.0s +34 % +412 MB +0 +TASK-31-1$/)
+  t.match(coder, /● running +12m +41210 +2s +34 % +412 MB +0 +TASK-31-1$/)
   t.match(reviewer, /permission: run `rm -rf build`$/)
-  t.match(planner, /◐ stalling .* silent 2m 1s \(limit 2m 0s\)$/)
-  t.match(tester, /in 4.0s +– .* 3 +TASK-31-1 +exit 137 · try 4 of 5$/)
+  t.match(planner, /◐ stalling .* silent 2m 1s \(limit 2m\)$/)
+  t.match(tester, /in 4s +– .* 3 +TASK-31-1 +exit 137 · try 4 of 5$/)
   t.match(ghost, /✗ crashed +10s ago .* spawn_failed: \/opt\/ghost does not exist$/)
+})
+
+t.test('a column for groups stands there when someone is in one', async (t) => {
+  const screen = { width: 200, colour: false }
+  t.notMatch(listing(CREW, { screen, now: NOW }), /GROUP/)
+  const [head, first, second] = listing([record({}), record({ group: 'crew/inner' })], {
+    screen,
+    now: NOW,
+  }).split('\n')
+  t.match(head, /RESTARTS +GROUP +TASK +WHY$/)
+  t.match(first, / 0 +TASK-31-1$/)
+  t.match(second, / 0 +crew\/inner +TASK-31-1$/)
 })
 
 t.test('through a pipe: tabs, no symbols, no colour, nothing cut', async (t) => {

@@ -1,6 +1,6 @@
 /** Completion for the shells: what can stand next is asked of `reeve` itself, names of agents included. */
 import { Argument, type Command } from 'commander'
-import { connect } from '../../client/index.ts'
+import { connect, type ReeveClient } from '../../client/index.ts'
 import type { Desk } from '../desk.ts'
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const
@@ -47,34 +47,49 @@ async function candidates(program: Command, words: readonly string[], desk: Desk
   const begun = words.at(-1) ?? ''
   const before = words.slice(0, -1)
   if (before.includes('--')) return []
-  const command = program.commands.find((each) =>
-    before.some((word) => word === each.name() || each.aliases().includes(word)),
-  )
-  const visible = program.createHelp().visibleCommands(program)
-  if (!command)
-    return (begun.startsWith('-') ? optionsOf(program) : visible.map((each) => each.name())).filter((each) =>
-      each.startsWith(begun),
-    )
+  const command = before.reduce(within, program)
+  if (command.commands.length > 0) {
+    const visible = command.createHelp().visibleCommands(command)
+    const next = begun.startsWith('-') ? optionsOf(command) : visible.map((each) => each.name())
+    return next.filter((each) => each.startsWith(begun))
+  }
   if (begun.startsWith('-')) return optionsOf(command).filter((each) => each.startsWith(begun))
   const [argument] = command.registeredArguments
   if (argument?.argChoices) return argument.argChoices.filter((each) => each.startsWith(begun))
+  if (before.at(-1) === '--group' || (command.parent?.name() === 'group' && argument?.name() === 'path'))
+    return (await paths(desk)).filter((each) => each.startsWith(begun))
   if (argument?.name() !== 'agent') return []
   return (await names(desk, command.name() === 'rm' || command.name() === 'restart')).filter((each) =>
     each.startsWith(begun),
   )
 }
 
+/** The command that a word leads to; a word that is none leads nowhere else. */
+const within = (command: Command, word: string): Command =>
+  command.commands.find((each) => word === each.name() || each.aliases().includes(word)) ?? command
+
 const optionsOf = (command: Command): string[] =>
   command.options.filter(({ hidden }) => !hidden).map(({ long, short, flags }) => long ?? short ?? flags)
 
+const names = (desk: Desk, ended: boolean): Promise<string[]> =>
+  asked(desk, async (client) => {
+    const records = ended ? await client.records() : await client.list()
+    return [...new Set(records.map(({ name }) => name))]
+  })
+
+const paths = (desk: Desk): Promise<string[]> =>
+  asked(desk, async (client) => (await client.groups()).map(({ path }) => path).filter((path) => path !== ''))
+
 /** Nothing is started for a completion, and nothing is said: without an answer there are no names. */
-async function names(desk: Desk, ended: boolean): Promise<string[]> {
+async function asked(desk: Desk, ask: (client: ReeveClient) => Promise<string[]>): Promise<string[]> {
   const { home } = desk.options
   try {
     const client = await connect({ ...(home !== undefined && { home }), onVersion: () => {} })
-    const records = ended ? await client.records() : await client.list()
-    client.close()
-    return [...new Set(records.map(({ name }) => name))]
+    try {
+      return await ask(client)
+    } finally {
+      client.close()
+    }
   } catch {
     return []
   }

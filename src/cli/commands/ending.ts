@@ -3,11 +3,11 @@ import type { Command } from 'commander'
 import { ReeveError } from '../../errors.ts'
 import type { KillResult } from '../../kill.ts'
 import type { Selection } from '../../reeve.ts'
-import { entryLine } from '../../terminal/entry-line.ts'
 import { plain } from '../../terminal/plain.ts'
 import type { Desk } from '../desk.ts'
 import { filtered, filterFrom } from './ls.ts'
 import { agentOf } from './show.ts'
+import { showing } from './showing.ts'
 
 interface Given {
   task?: string
@@ -50,23 +50,6 @@ const optionsOf = ({ reason, by, grace, within, cleanup }: Given) => ({
   ...(within !== undefined && { within }),
   ...(cleanup === false && { cleanup }),
 })
-
-/** Those who watch see each step while it is taken. */
-async function showing<T>(desk: Desk, ending: () => Promise<T>): Promise<T> {
-  if (!desk.watched) return ending()
-  const reeve = await desk.reeve()
-  const offs = (['transition', 'note'] as const).map((event) =>
-    reeve.on(event, (entry) => {
-      if (entry.event !== 'activity' && entry.event !== 'usage')
-        desk.remark(entryLine(entry, desk.errorScreen))
-    }),
-  )
-  try {
-    return await ending()
-  } finally {
-    for (const off of offs) off()
-  }
-}
 
 /** Which overload it is, the target says. */
 type End = (whom: string | Selection, options: object) => Promise<KillResult | KillResult[]>

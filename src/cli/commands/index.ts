@@ -25,6 +25,7 @@ const LOADERS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   restart: async () => (await ending()).restart,
   rm: async () => (await ending()).rm,
   'kill-stalled': async () => (await ending()).killStalled,
+  group: async () => (await import('./group.ts')).group,
   up: async () => (await daemon()).up,
   down: async () => (await daemon()).down,
   status: async () => (await daemon()).status,
