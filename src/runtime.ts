@@ -368,6 +368,7 @@ export class Runtime {
         seat.stopLiveness?.()
         this.vigil.forget(life)
         this.vitals.unlimit(life)
+        this.vigil.hearEarly(seat)
         if (entry.to === 'reaping') this.vigil.exited(seat)
         return
       case 'killed':
@@ -497,14 +498,12 @@ export class Runtime {
   }
 
   #answered(answer: LauncherAnswer): void {
-    // What an agent said before it exited is said before its exit, a last line without its newline too.
     if (answer.type === 'EXITED') {
       const seat = this.roster.get(answer.agentId)
       if (seat?.record.incarnation === answer.incarnation) seat.exited = true
-      void this.vigil.reports.end(answer)
     }
-    // One whose launcher died before it could say so may have run for a while.
-    if (answer.type === 'SPAWN_FAILED') void this.vigil.reports.end(answer)
+    // One whose launcher died before it could say that it began may have run, and spoken, for a while.
+    if (answer.type === 'EXITED' || answer.type === 'SPAWN_FAILED') this.vigil.lastWords(answer)
     this.send(answer.type === 'SPAWNED' ? this.#located(answer) : answer)
   }
 }

@@ -238,7 +238,7 @@ class Succession {
     const { vigil } = this.#runtime
     for (const tiding of tidings) {
       // What it said before its end is said before its end, also by one that nobody knew to have begun.
-      if (tiding.type === 'EXITED' || tiding.type === 'SPAWN_FAILED') void vigil.reports.end(life)
+      if (tiding.type === 'EXITED' || tiding.type === 'SPAWN_FAILED') vigil.lastWords(life)
       this.#runtime.send({ ...tiding, ...life })
     }
   }

@@ -116,13 +116,17 @@ export class Vigil {
    * life always, a file where `heartbeat.sources` has it.
    */
   heard(life: LifeAddress, report: Report, offset?: number): void {
-    const { seatOf, send } = this.#options
-    const seat = seatOf(life.agentId)
+    const seat = this.#options.seatOf(life.agentId)
     if (!seat || seat.ended || seat.record.incarnation !== life.incarnation) return
     if (seat.record.state === 'spawning' && offset !== undefined) {
       if (seat.early.length < EARLY_BOUND) seat.early.push({ report, offset })
       return
     }
+    this.#hear(seat, report, offset)
+  }
+
+  #hear(seat: Seat, report: Report, offset: number | undefined): void {
+    const { send } = this.#options
     const { life: address, key } = seat
     const upTo = offset === undefined ? {} : { reportOffset: offset }
     const activity = activityOf(report)
@@ -176,10 +180,22 @@ export class Vigil {
     }
   }
 
-  /** The process is known now: what it said before that is said. */
+  /** The process is known now. */
   spawned(seat: Seat, life: LifeAddress): void {
     this.#awaitReadiness(seat, life)
-    for (const { report, offset } of seat.early.splice(0)) this.heard(life, report, offset)
+    this.hearEarly(seat)
+  }
+
+  /** What it said before anything was known of its start is said now. */
+  hearEarly(seat: Seat): void {
+    for (const { report, offset } of seat.early.splice(0)) this.#hear(seat, report, offset)
+  }
+
+  /** It has exited, or its start is known to have failed: what it said is said before that, a last half line too. */
+  lastWords(life: LifeAddress): void {
+    void this.reports.end(life)
+    const seat = this.#options.seatOf(life.agentId)
+    if (seat?.record.incarnation === life.incarnation) this.hearEarly(seat)
   }
 
   /** Its machine took what it says it does: `idle` and `waiting` hold its deadline. */

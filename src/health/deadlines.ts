@@ -91,14 +91,16 @@ export class Deadlines {
   }
 
   /**
-   * Watches a life that another watched before: silent for so long already, and it may have said before what it does,
-   * or have been found stalled. It is looked at before anything is held against it.
+   * Watches a life that another watched before, silent for so long already: by the wall clock, which may have been
+   * stepped, and while nobody may have listened. So the silence is told, and none of it is held against the life: its
+   * deadline, and what it said that holds it, begin anew. One that was found stalled still is.
    */
   resume(life: LifeAddress, policy: HeartbeatPolicy, before: WatchedBefore): void {
     const nowMs = this.#clock.now()
     const sinceMs = nowMs - before.silentMs
     const watched = new Watched(life, policy, sinceMs, this.#wallOffsetMs())
     if (before.activity) watched.act(before.activity, sinceMs)
+    watched.giveBack(before.silentMs, nowMs)
     if (before.stalled) watched.stall(nowMs)
     this.#lives.set(watched.key, watched)
     this.#agenda.plan(watched)
@@ -177,7 +179,7 @@ export class Deadlines {
       else if (this.#lives.get(item.key) === item) suspects.push(item)
     }
     for (const watched of suspects) {
-      watched.looksAt(nowMs)
+      watched.lookedMs = nowMs
       watched.looking = watched.stalled || nowMs >= watched.dueMs()
       this.#agenda.plan(watched)
     }
@@ -232,7 +234,8 @@ export class Deadlines {
         this.#options.resumed?.(watched.life, watched.evidence(nowMs))
     } else {
       if (seen !== undefined) watched.judgeBy(seen)
-      if (nowMs >= watched.dueMs()) {
+      // A look that began before the deadline did not read what was said until then: it is looked at anew.
+      if (watched.lookedMs >= watched.dueMs()) {
         const evidence = watched.evidence(nowMs)
         watched.stall(nowMs)
         this.#options.stalled(watched.life, evidence)

@@ -28,8 +28,9 @@ export class Watched implements Planned {
   stalled = false
   /** Its deadline passed and it is being looked at. */
   looking = false
+  /** When the last look began. */
+  lookedMs = Number.NEGATIVE_INFINITY
   #stalledMs = 0
-  #lookedMs = Number.NEGATIVE_INFINITY
   #held: { sinceMs: number; readonly activity: string } | undefined
   /** Lost time given back, up to `untilMs`, counted for the silence that began with this stamp: the next beat makes it void. */
   #credit = { beatMs: 0, ms: 0, untilMs: 0 }
@@ -61,16 +62,12 @@ export class Watched implements Planned {
     if (this.looking) return Number.POSITIVE_INFINITY
     if (this.stalled) {
       const heard = this.policy.sources.some((source) => source !== 'report')
-      return heard ? this.#lookedMs + againMs(this.#lookedMs - this.#stalledMs) : Number.POSITIVE_INFINITY
+      return heard ? this.lookedMs + againMs(this.lookedMs - this.#stalledMs) : Number.POSITIVE_INFINITY
     }
     const dueMs = this.dueMs()
     if (dueMs === Number.POSITIVE_INFINITY) return dueMs
     const aheadMs = dueMs - this.policy.timeoutMs / 2
-    return this.#lookedMs < aheadMs ? aheadMs : dueMs
-  }
-
-  looksAt(nowMs: number): void {
-    this.#lookedMs = nowMs
+    return this.lookedMs < aheadMs ? aheadMs : dueMs
   }
 
   /** The same activity said again goes on from its beginning, except after a stall. */
@@ -93,7 +90,7 @@ export class Watched implements Planned {
   stall(nowMs: number): void {
     this.stalled = true
     this.#stalledMs = nowMs
-    this.#lookedMs = nowMs
+    this.lookedMs = nowMs
   }
 
   /** Takes what was seen ahead of the deadline, as what to compare with. Growth is a sign of life at its own time. */

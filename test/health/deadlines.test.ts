@@ -129,6 +129,45 @@ t.test('a life forgotten, or replaced, while it is looked at is not called stall
   t.same(told, [])
 })
 
+t.test(
+  'a life that another watched before gets its whole time anew, and its whole silence is told',
+  async (t) => {
+    const { deadlines, told, go } = setUp()
+    const other = { agentId: 'planner', incarnation: 1 }
+    const before = { silentMs: 86_400_000, activity: null, stalled: false }
+    deadlines.resume(life, policy(), before)
+    deadlines.resume(other, policy({ maxWaitMs: 10_000 }), { ...before, activity: { kind: 'idle' } })
+    await go(1999)
+    t.same(told, [], 'a clock that was stepped, or an absence, stalls nobody')
+    await go(1)
+    t.match(told, [{ who: 'coder.1', atMs: 2000, evidence: { silentMs: 86_402_000, limitMs: 2000 } }])
+    await go(7999)
+    t.equal(told.length, 1)
+    await go(1)
+    t.match(told[1], { who: lifeKey(other), atMs: 10_000 })
+  },
+)
+
+t.test('a look that began while it was stalled judges no deadline after it', async (t) => {
+  const slow: (() => void)[] = []
+  let looks = 0
+  const { deadlines, told, go, names } = setUp(async () => {
+    looks += 1
+    if (looks === 3) await new Promise<void>((resolve) => slow.push(resolve))
+    // What it said before its second deadline stands unread until somebody looks.
+    if (looks === 4) deadlines.activity(life, { kind: 'idle' })
+    return []
+  })
+  deadlines.watch(life, policy({ timeoutMs: 1000 }))
+  await go(2000)
+  t.equal(looks, 3, 'ahead of the deadline, at it, and once more while it is stalled')
+  deadlines.revived(life)
+  await go(1900)
+  for (const answer of slow) answer()
+  await go(1000)
+  t.same(names(), ['stalled'], JSON.stringify(told))
+})
+
 t.test('idle and waiting hold the deadline, within maxWait', async (t) => {
   const { deadlines, told, go } = setUp()
   deadlines.watch(life, policy({ maxWaitMs: 10_000 }))

@@ -184,3 +184,13 @@ t.test('a usage beyond all reason does not spoil the sums', async (t) => {
   await until(() => agent.activity?.kind === 'idle' || null, { what: 'idle' })
   t.ok(Number.isSafeInteger(agent.record.usage?.turns), String(agent.record.usage?.turns))
 })
+
+t.test('what was said by one that nobody knew to have begun counts, once, before its end', async (t) => {
+  const c = await crew(t)
+  const lost = c.spawn({ command: ['/does/not/exist'] })
+  appendFileSync(reportOf(c, lost), '{"type":"usage","turns":2,"tokens":30}\nready\nidle\n')
+  const { state, usage, error } = await soon(lost.ended, 'its end')
+  t.equal(error?.code, 'spawn_failed')
+  t.same({ state, usage }, { state: 'crashed', usage: { turns: 2, tokens: 30, usd: 0 } })
+  t.equal(notesOf(c, lost, 'usage').length, 1)
+})

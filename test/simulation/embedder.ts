@@ -3,6 +3,7 @@
  * One inhabitant of the world: another one may follow it.
  */
 import { type Entry, isEnd, type LifeAddress } from '../../machines/events.ts'
+import { isPassing } from '../../machines/restart.ts'
 import { ReeveError } from '../../src/errors.ts'
 import { type Outside, realOutside } from '../../src/outside.ts'
 import { fold } from '../../src/registry/record.ts'
@@ -115,8 +116,9 @@ export class Embedder {
         world.violated(name, `${id} was ${last.to}, and is not known`)
       if (!agent) continue
       world.departed.delete(id)
-      // What was asked in the turn in which it was killed was perhaps not heard.
-      const wish = known.record?.reason ? known.wish : 'run'
+      // What was asked in the turn in which it was killed was perhaps not heard: its end then has no reason, or its life's own.
+      const { reason } = known.record ?? {}
+      const wish = reason && !isPassing(reason) ? known.wish : 'run'
       const taken = { ...known, agent, wish }
       this.known.set(id, taken)
       this.watchPromises(taken, true)

@@ -38,6 +38,7 @@ export const FAULTS = {
   'no-late-sweep': 'a deadline that comes late gives nothing back',
   'no-patience': 'idle and waiting hold no deadline',
   'unheard-beats': 'a heartbeat is no sign of life',
+  'silence-inherited': 'a successor holds the silence before it came against an agent',
   'unseen-output': 'output that counts is not looked at',
   // What was meant
   'restart-after-stop': "a user's stop is taken for a crash",

@@ -1,10 +1,13 @@
 /** Heartbeat deadlines, with faults put in on purpose. */
 export * from '../../../src/health/deadlines.ts'
 
+import type { LifeAddress } from '../../../machines/events.ts'
 import {
   type Beat,
   type DeadlinesOptions,
+  type HeartbeatPolicy,
   Deadlines as RealDeadlines,
+  type WatchedBefore,
 } from '../../../src/health/deadlines.ts'
 import { isBroken } from '../here.ts'
 
@@ -17,6 +20,12 @@ export class Deadlines extends RealDeadlines {
         look: async (lives) => (await look(lives)).map(({ logSize: _, logAgeMs: __, ...seen }) => seen),
       }),
     })
+  }
+
+  override resume(life: LifeAddress, policy: HeartbeatPolicy, before: WatchedBefore): void {
+    const { timeoutMs } = policy
+    const leftMs = isBroken('silence-inherited') ? Math.max(1, timeoutMs - before.silentMs) : timeoutMs
+    super.resume(life, { ...policy, timeoutMs: leftMs }, before)
   }
 
   override beat(key: string): Beat {

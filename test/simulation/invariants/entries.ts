@@ -127,6 +127,8 @@ function silent(world: World, entry: Entry, { spec, runningSinceMs }: Known): vo
   world.checking(name)
   const { timeout, sources, maxWait } = heartbeat as { timeout: number; sources: string[]; maxWait: number }
   const { truth, nowMs } = world
+  // Nobody listened before a successor came.
+  const watchedSinceMs = Math.max(runningSinceMs, world.embedder.sinceMs)
   const counts = {
     said: true,
     called: true,
@@ -135,11 +137,11 @@ function silent(world: World, entry: Entry, { spec, runningSinceMs }: Known): vo
   }
   // A log is dated by the wall clock, to within a second.
   const signs = life.signs
-    .filter(({ by, atMs }) => counts[by] && (by !== 'called' || atMs >= world.embedder.sinceMs))
+    .filter(({ by }) => counts[by])
     .map(({ atMs, by }) => (by === 'output' ? atMs - 1_000 : atMs))
-    .filter((atMs) => atMs >= runningSinceMs)
+    .filter((atMs) => atMs >= watchedSinceMs)
     .sort((a, b) => a - b)
-  let sinceMs = runningSinceMs
+  let sinceMs = watchedSinceMs
   for (const atMs of signs) {
     // Its deadline had passed and it was being looked at: too late for that look, it undoes the stall.
     if (atMs - sinceMs >= timeout - 1 && atMs >= nowMs - LOOK_MS) break
@@ -154,7 +156,8 @@ function silent(world: World, entry: Entry, { spec, runningSinceMs }: Known): vo
   const { held } = life
   // Said after the last sign that could be heard: too late, as above.
   if (!held || held.sinceMs < runningSinceMs || held.sinceMs > sinceMs) return
-  const heldMs = world.nowMs - held.sinceMs - world.truth.deafMs(held.sinceMs, world.nowMs)
+  const heldSinceMs = Math.max(held.sinceMs, world.embedder.sinceMs)
+  const heldMs = world.nowMs - heldSinceMs - world.truth.deafMs(heldSinceMs, world.nowMs)
   if (heldMs < maxWait - 1)
     world.violated(
       name,
