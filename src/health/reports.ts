@@ -28,6 +28,8 @@ const LATE_MS = 20
 const SLICE_MS = 1
 /** Slices of 64 KiB in one synchronous drain: 1 MiB. */
 const DRAIN_SLICES = 16
+/** What is read of it at once when its life is over: some thousand lines. What it said last may be what it used. */
+const LAST_WORDS_MS = 30
 /** A file whose life is over is read to its end for this long; whoever still writes to it then is not heard. */
 const END_LIMIT_MS = 2000
 /** A file that was written to without a word. */
@@ -110,7 +112,7 @@ export class Reports {
   }
 
   /**
-   * Reads what is there now, within 1 MiB and 3 ms. True when that was all; else the rest follows in the coming turns.
+   * Reads what is there now, a slice at least, within 1 MiB and 3 ms. True when that was all; else the rest follows in the coming turns.
    * From within `onReport` of the same life it reads nothing.
    */
   drain(life: LifeAddress): boolean {
@@ -135,7 +137,7 @@ export class Reports {
     })
     this.#endings.set(file, { untilMs: this.#clock.now() + END_LIMIT_MS, promise, resolve })
     file.suspect = true
-    this.#drain(file)
+    this.#drain(file, LAST_WORDS_MS)
     return promise
   }
 
@@ -235,15 +237,19 @@ export class Reports {
     return more
   }
 
-  #drain(file: ReportFile): boolean {
-    const untilMs = this.#clock.now() + TURN_MS
-    let more = true
+  #drain(file: ReportFile, limitMs = TURN_MS): boolean {
+    const untilMs = this.#clock.now() + limitMs
     if (file.reading) {
       this.#turns.add(file)
       return false
     }
-    for (let slices = 0; more && slices < DRAIN_SLICES && this.#clock.now() < untilMs; slices += 1)
+    let more: boolean
+    let slices = 0
+    // One slice in any case: a busy machine may have taken all the time before the first.
+    do {
       more = this.#slice(file, untilMs - this.#clock.now())
+      slices += 1
+    } while (more && slices < DRAIN_SLICES && this.#clock.now() < untilMs)
     if (more) this.#turns.add(file)
     else this.#remove(file)
     return !more
