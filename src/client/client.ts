@@ -21,6 +21,7 @@ import { type Duration, durationMs } from '../strict.ts'
 import { fromWire, toWire } from '../wire.ts'
 import { RemoteAgent } from './agent.ts'
 import { followEntries } from './follow.ts'
+import { followLog } from './follow-log.ts'
 import { RemoteGroup } from './group.ts'
 import { Handles } from './handles.ts'
 import { Hearing } from './hearing.ts'
@@ -182,19 +183,17 @@ export class ReeveClient implements Reeve {
     await this.#ask(await this.#pathOf(id), { method: 'DELETE', query: { history } })
   }
 
-  /** As `Supervisor.logs`. Throws `daemon_not_running` when the daemon goes away meanwhile. */
-  async *logs(
-    idOrName: string,
-    { since, follow, signal }: LogOptions = {},
-  ): AsyncGenerator<string, void, void> {
-    const path = await this.#pathOf(idOrName, 'logs')
-    let rest = ''
-    for await (const text of this.#transport.text(path, { query: { since, follow }, signal })) {
-      const lines = (rest + text).split('\n')
-      rest = lines.pop() ?? ''
-      yield* lines
-    }
-    if (rest !== '') yield rest
+  /**
+   * As `Supervisor.logs`, across restarts of the daemon: no line is missed, none comes twice. Ends by its signal, by
+   * `close()`, or with `daemon_not_running` when no daemon came back in time.
+   */
+  async *logs(idOrName: string, options: LogOptions = {}): AsyncGenerator<string, void, void> {
+    const { signal, ...which } = options
+    yield* followLog(this.#transport, new Patience(this.#options.patienceMs), {
+      ...which,
+      path: (id) => this.#pathOf(id ?? idOrName, 'logs'),
+      signals: [this.#closed.signal, ...(signal ? [signal] : [])],
+    })
   }
 
   /**

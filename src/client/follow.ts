@@ -19,12 +19,22 @@ export async function* followEntries(
   patience: Patience,
   { since, signals, begun }: FollowOptions,
 ): AsyncGenerator<Entry, void, void> {
+  yield* untilAny(signals, (signal) =>
+    followed(transport, patience, { since, signal, ...(begun && { begun }) }),
+  )
+}
+
+/** Each of the signals ends it. */
+export async function* untilAny<T>(
+  signals: readonly AbortSignal[],
+  begin: (signal: AbortSignal) => AsyncIterable<T>,
+): AsyncGenerator<T, void, void> {
   const over = new AbortController()
   const end = () => over.abort()
   for (const signal of signals) signal.addEventListener('abort', end, { once: true })
   if (signals.some(({ aborted }) => aborted)) end()
   try {
-    yield* followed(transport, patience, { since, signal: over.signal, ...(begun && { begun }) })
+    yield* begin(over.signal)
   } finally {
     for (const signal of signals) signal.removeEventListener('abort', end)
   }
@@ -66,8 +76,7 @@ async function* followed(
     } catch (error) {
       begun?.()
       if (signal.aborted) return
-      const away = error instanceof ReeveError && PASSING.includes(error.code)
-      if (!away || !(await patience.wait(signal))) throw error
+      if (!isPassing(error) || !(await patience.wait(signal))) throw error
       continue
     }
     throw new ReeveError('daemon_not_running', 'the daemon has ended, and none came in its place')
@@ -81,3 +90,6 @@ const PASSING: readonly string[] = [
   'supervisor_stopping',
   'too_busy',
 ]
+
+export const isPassing = (error: unknown): boolean =>
+  error instanceof ReeveError && PASSING.includes(error.code)

@@ -3,17 +3,15 @@ import os from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
 import { awaited } from '../awaited.ts'
-import { realClock } from '../clock.ts'
 import { ReeveError } from '../errors.ts'
 import { cancelOptionsSchema, inputSchema, killOptionsSchema, stopOptionsSchema } from '../options.ts'
-import { readLog } from '../process/logs.ts'
 import { entrySchema, healthSchema, killResultSchema, recordSchema } from '../shapes.ts'
 import { type AgentSpec, agentSpecSchema } from '../spec.ts'
 import { filterOf, filterQuery } from './filter.ts'
 import { found } from './found.ts'
+import { logStream } from './log-stream.ts'
 import { signed, spawnerFor } from './requester.ts'
 import { Answered, type Call, flag, route } from './route.ts'
-import { lineStream } from './stream.ts'
 
 const done = z.object({ success: z.literal(true), agentId: z.string() })
 const who = ({ id, ...call }: Call<unknown, unknown>) => found({ ...call, id })
@@ -125,7 +123,7 @@ export const agentRoutes = [
     method: 'get',
     path: '/v1/agents/{id}/logs',
     summary:
-      'Its output, line by line, as text. since: an offset in bytes, start or end; follow: until it has ended.',
+      'Its output, line by line, as text. since: an offset in bytes, start or end; follow: until it has ended. With Accept: text/event-stream as events, of which each has its place: after Last-Event-ID it goes on.',
     query: z.strictObject({
       since: z
         .union(
@@ -142,15 +140,10 @@ export const agentRoutes = [
       follow: flag.optional(),
     }),
     answer: 'lines',
-    errors: ['agent_not_found', 'too_busy'],
+    errors: ['agent_not_found', 'invalid_spec', 'too_busy'],
     async handle(call) {
-      const { agent, record } = await who(call)
-      const { since = 'start', follow = false } = call.query
-      const read = (signal: AbortSignal) =>
-        agent
-          ? agent.logs({ since, follow, signal })
-          : readLog(record.logFile, { from: since, signal, clock: realClock })
-      return lineStream(call, read)
+      const { record } = await who(call)
+      return logStream(call, record)
     },
   }),
 

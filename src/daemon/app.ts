@@ -106,6 +106,7 @@ export function appOf({ served, door, token, fault }: AppOptions): Hono<Env> {
       body: await bodyOf(each, req.raw),
       requester,
       lastEventId: req.header('last-event-id'),
+      wantsEvents: req.header('accept')?.includes('text/event-stream') ?? false,
       signal,
       cutOff: () => env.outgoing.destroy(),
     }

@@ -8,7 +8,7 @@ import { placeText, readPlace } from '../entries.ts'
 import { VERSION } from '../version.ts'
 import { toWire, wireError } from '../wire.ts'
 import { route } from './route.ts'
-import { textStream } from './stream.ts'
+import { EVENTS, event, textStream } from './stream.ts'
 import { toldBy } from './told.ts'
 
 const text = z.string().min(1)
@@ -22,11 +22,6 @@ const query = z.strictObject({
   task: text.optional(),
   spawner: text.optional(),
 })
-
-const EVENTS = { type: 'text/event-stream', breath: ':\n\n' }
-
-const event = (name: string, data: unknown, id?: string): string =>
-  `${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
 
 const fits = (entry: Entry, { agent, ...labels }: z.output<typeof query>): boolean =>
   (agent === undefined || entry.agentId === agent || entry.name === agent) &&

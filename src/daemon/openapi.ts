@@ -40,8 +40,9 @@ function schemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
 }
 
 function contentOf({ answer }: Route): JsonSchema {
-  if (answer === 'lines') return { 'text/plain': { schema: { type: 'string' } } }
-  if (answer === 'events') return { 'text/event-stream': { schema: { type: 'string' } } }
+  const text = { schema: { type: 'string' } }
+  if (answer === 'lines') return { 'text/plain': text, 'text/event-stream': text }
+  if (answer === 'events') return { 'text/event-stream': text }
   if (answer === 'document') return { 'application/json': { schema: { type: 'object' } } }
   return { 'application/json': { schema: schemaOf(answer, 'output') } }
 }

@@ -27,6 +27,8 @@ export interface Call<Query, Body> extends Served {
   readonly requester: Requester
   /** `Last-Event-ID`: where a stream is to go on. */
   readonly lastEventId: string | undefined
+  /** `Accept` has events rather than text. */
+  readonly wantsEvents: boolean
   /** Aborted when who asked is gone. */
   readonly signal: AbortSignal
   /** Cuts off one who does not read. */

@@ -48,6 +48,12 @@ export function textStream(of: Streaming, pieces: Pieces, options: StreamOptions
   })
 }
 
+/** Server-sent events: what is said when there is nothing to say keeps the connection. */
+export const EVENTS = { type: 'text/event-stream', breath: ':\n\n' } as const
+
+export const event = (name: string, data: unknown, id?: string): string =>
+  `${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+
 /** Lines, each with its newline. */
 export const lineStream = (of: Streaming, lines: Pieces): Response =>
   textStream(

@@ -6,7 +6,7 @@ import { type FSWatcher, type Stats, statSync, watch } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { type Clock, realClock, type Timer } from '../clock.ts'
 import { errnoOf } from '../errors.ts'
-import { LineSplitter } from './log-lines.ts'
+import { LineSplitter, type LogPlace } from './log-lines.ts'
 import {
   type FileIdentity,
   identityOf,
@@ -60,6 +60,9 @@ export function readLog(file: string, options: ReadLogOptions = {}): AsyncIterab
   return { [Symbol.asyncIterator]: () => new LogReader(file, options) }
 }
 
+/** As `readLog`, and it says how far it is. */
+export const openLog = (file: string, options: ReadLogOptions = {}): LogReader => new LogReader(file, options)
+
 /** Bytes that were ever written to a log: the offset at which it goes on. 0 when there is none. */
 export const logSize = (file: string): number => viewLog(file).end
 
@@ -86,7 +89,7 @@ interface Place {
   stamp: Stamp
 }
 
-class LogReader implements AsyncIterableIterator<string> {
+export class LogReader implements AsyncIterableIterator<string> {
   readonly #file: string
   readonly #options: ReadLogOptions
   readonly #clock: Clock
@@ -119,6 +122,11 @@ class LogReader implements AsyncIterableIterator<string> {
 
   [Symbol.asyncIterator](): this {
     return this
+  }
+
+  /** Behind the line that was given last; `undefined` before anything was read. */
+  get place(): LogPlace | undefined {
+    return this.#splitter.given
   }
 
   next(): Promise<IteratorResult<string, undefined>> {
@@ -175,7 +183,7 @@ class LogReader implements AsyncIterableIterator<string> {
     if (place.to !== undefined) {
       // Shorter than it was said to be: someone truncated it.
       this.#position = bytesRead === 0 ? place.to : position + bytesRead
-      this.#splitter.push(chunk.subarray(0, bytesRead))
+      this.#splitter.push(chunk.subarray(0, bytesRead), position)
       if (this.#position === place.to) await this.#release()
       return true
     }
@@ -184,7 +192,7 @@ class LogReader implements AsyncIterableIterator<string> {
       return true
     }
     this.#position = position + bytesRead
-    this.#splitter.push(chunk.subarray(0, bytesRead))
+    this.#splitter.push(chunk.subarray(0, bytesRead), position)
     return bytesRead > 0 || (await this.#turnedOver(place, position))
   }
 

@@ -13,7 +13,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { SteppingClock } from '../../src/clock.ts'
-import { logLook, logSize, type ReadLogOptions, readLog } from '../../src/process/logs.ts'
+import type { LogPlace } from '../../src/process/log-lines.ts'
+import { logLook, logSize, openLog, type ReadLogOptions, readLog } from '../../src/process/logs.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'reeve-logs-'))
 t.teardown(() => rmSync(dir, { recursive: true }))
@@ -174,6 +175,25 @@ t.test('a break leaves nothing behind, a pending wait is ended by return and by 
   await until(t, 'closed without another next()', () => open(file) === 0)
   t.same(await all(file, { signal: AbortSignal.abort() }), [])
   t.ok(descriptors().length <= before + 3, 'at most the loop’s own inotify')
+})
+
+t.test('whoever comes back with the place behind a line has the lines after it', async (t) => {
+  const long = 'é'.repeat(150_000)
+  const file = fresh(
+    Buffer.concat([
+      Buffer.from(`\0\0\0\0a\r\n\n${long}\nb`),
+      Buffer.from([0xff, 0xc3]),
+      Buffer.from(`\n${'x'.repeat(70_000)}\nlast`),
+    ]),
+  )
+  const whole = await all(file)
+  t.equal(whole.length, 9)
+  const reader = openLog(file)
+  for (let had = 1; !(await reader.next()).done; had += 1) {
+    const { offset, pieces } = reader.place as LogPlace
+    const rest = await all(file, { from: offset })
+    t.same(rest.slice(pieces), whole.slice(had), `behind line ${had}`)
+  }
 })
 
 t.test('reads no further than its consumer', async (t) => {
