@@ -332,7 +332,7 @@ class Keeper {
       return
     }
     if (child.intent === 'again' && !mayHaveEscaped(over) && !children.closing) {
-      this.#tell(child, over.entry, false)
+      this.#tell(child, { ...over.entry, evidence: { ...over.entry.evidence, again: true } }, false)
       this.#tell(child, this.#between(child, 'restarting', 'restart'), false)
       this.#nextLife(child)
       return
@@ -434,7 +434,10 @@ class Keeper {
    * Its end was asked for, perhaps when it had ended already. What was cancelled bears that reason in any case, for its
    * task is: nobody tries it again. What was completed is completed.
    */
-  #asked(child: Child, { end, reason, entry }: LifeOutput): EntryDraft {
+  #asked(child: Child, { end, reason, entry: said }: LifeOutput): EntryDraft {
+    // A restart was asked for first, and is not to be: a successor that reads of it would do it.
+    const { again: _, ...evidence } = said.evidence ?? {}
+    const entry = said.evidence?.again ? { ...said, evidence } : said
     // A successor has to know that it does not come back with its group.
     const told =
       reason?.kind === 'strategy'

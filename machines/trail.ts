@@ -178,8 +178,11 @@ function changed(base: Trail, entry: Entry, policy: RestartPolicy): Partial<Trai
       return { ...said, ...paused(base, entry, policy) }
     case 'spawning':
       return { ...said, waiting: event === 'queued' }
-    default:
-      return event === 'spawn_failed' ? { ...said, exitedAt: at } : said
+    default: {
+      // The end itself says whether a further life was still asked for.
+      const ended = { ...said, again: evidence?.again === true }
+      return event === 'spawn_failed' ? { ...ended, exitedAt: at } : ended
+    }
   }
 }
 

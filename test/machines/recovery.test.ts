@@ -147,7 +147,14 @@ t.test('an end of which nobody said what follows: its policy decides, what was a
   const killed = [
     entry('running', 'terminating', 'stop', { reason: user, evidence: { again: true } }),
     entry('terminating', 'reaping', 'exit'),
-    entry('reaping', 'killed', 'end', { reason: user }),
+    entry('reaping', 'killed', 'end', { reason: user, evidence: { again: true } }),
   ]
   t.match(afterEnd(told(...begun(), ...killed), policy, at), { restart: true, delayMs: 0 })
+  const stopped = [
+    ...killed.slice(0, 1),
+    entry('terminating', 'terminating', 'stop', { reason: user }),
+    entry('terminating', 'reaping', 'exit'),
+    entry('reaping', 'killed', 'end', { reason: user }),
+  ]
+  t.match(afterEnd(told(...begun(), ...stopped), policy, at), { restart: false }, 'stopped after all')
 })
