@@ -70,6 +70,7 @@ export function simulated() {
     whose: () => 'nobodys',
     isDeserted: async () => false,
     lastWrittenMs: () => undefined,
+    capacity: () => ({ memoryFreeBytes: undefined, cpuLoad: undefined }),
     random: Math.random,
   }
   /** A report as it comes from an agent's file. */

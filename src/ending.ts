@@ -104,6 +104,7 @@ export async function restartAgent(runtime: Runtime, seat: Seat, options: StopOp
     runtime.roster.refuseTaken({ id: '', name: seat.plan.name })
     runtime.turns.refuseBusy(seat.plan, 'reject')
     if (seat.plan.group !== undefined) runtime.groups.refuseOver(seat.plan.group)
+    runtime.admission.admit(seat.plan.name)
   }
   const { incarnation } = seat.record
   // Of one that waits for its turn, the next life is its first.

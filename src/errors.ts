@@ -25,6 +25,8 @@ export const ERRORS = {
   restart_intensity_exceeded: 'It crashed more often than `restart.intensity` allows; it stays `crashed`.',
   budget_exhausted: 'What it may use is used up: its budget is for all its lives, and it begins no other.',
   group_not_found: 'No group is open at this path, and none was. `group(path)` opens it.',
+  resource_exhausted:
+    'The machine has less memory or CPU left than `admission` asks for. The message names which, how much, and the limit.',
   group_over:
     'The group has given up, shut itself down or been stopped, or is about to: it takes no agents. `group(path)` opens it anew.',
   group_gave_up:

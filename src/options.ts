@@ -2,6 +2,7 @@
 import type { InspectionEvent, Observer } from 'xstate'
 import { z } from 'zod'
 import { STATES } from '../machines/events.ts'
+import { type AdmissionOptions, admissionSchema } from './admission.ts'
 import type { Clock } from './clock.ts'
 import type { Registry, RegistrySink } from './registry/registry.ts'
 import type { AgentDefaults } from './spec.ts'
@@ -65,6 +66,11 @@ export const supervisorOptionsSchema = z.strictObject({
       description: 'how often memory is held against `memoryMax`, for those that have one',
       default: `\`{ every: '${VITALS.every}' }\``,
     }),
+  admission: admissionSchema.optional().meta({
+    description:
+      'when `spawn` refuses with `resource_exhausted`: `memoryFree`, least memory that has to be free (bytes, or text like `"512mb"`; of the machine, or what the limit of a control group around this process leaves), and `cpuLoad`, highest load average of the last minute for each CPU. Looked at once a second at most',
+    default: 'none',
+  }),
   inspect: z
     .custom<Observer<InspectionEvent> | ((event: InspectionEvent) => void)>(
       (value) => typeof value === 'function' || (typeof value === 'object' && value !== null),
@@ -89,6 +95,7 @@ export interface SupervisorOptions {
   defaults?: AgentDefaults | undefined
   intensity?: false | undefined
   vitals?: { every?: Duration | undefined } | undefined
+  admission?: AdmissionOptions | undefined
   inspect?: Observer<InspectionEvent> | ((event: InspectionEvent) => void) | undefined
   clock?: Clock | undefined
 }

@@ -7,6 +7,7 @@ import { ReeveError } from './errors.ts'
 import { Reports, type ReportsOptions } from './health/reports.ts'
 import { type Home, runFolder } from './home.ts'
 import { type HomeLock, lockHome } from './home-lock.ts'
+import { type Capacity, capacityNow } from './process/capacity.ts'
 import { identify, isAlive } from './process/identity.ts'
 import type { Launcher, LauncherOptions } from './process/launcher.ts'
 import { logLook, logSize, type ReadLogOptions, readLog } from './process/logs.ts'
@@ -43,6 +44,8 @@ export interface Outside {
   isDeserted(dir: string): Promise<boolean>
   /** When any of these files was written to last, as a date in milliseconds; `undefined` when there is none. */
   lastWrittenMs(files: readonly string[]): number | undefined
+  /** What the machine has left for another agent. */
+  capacity(): Capacity
   /** In [0, 1): the dice of the backoff's jitter. */
   random(): number
 }
@@ -96,5 +99,6 @@ export const realOutside: Outside = {
     return times.length === 0 ? undefined : Math.max(...times)
   },
   replaySpills: (options) => replaySpills({ ...options, isAlive }),
+  capacity: () => capacityNow(),
   random: Math.random,
 }

@@ -18,6 +18,7 @@ import {
 import type { Heir } from '../machines/keeping.ts'
 import type { ChildSpec } from '../machines/members.ts'
 import { type SupervisorEmitted, type SupervisorEvent, supervisorMachine } from '../machines/supervisor.ts'
+import { Admission } from './admission.ts'
 import { Asking } from './asking.ts'
 import { type Clock, timestamp } from './clock.ts'
 import { lifeEffects } from './effects.ts'
@@ -75,6 +76,7 @@ export class Runtime {
   readonly journal: Journal
   readonly vigil: Vigil
   readonly vitals: Vitals
+  readonly admission: Admission
   launcher!: Launcher
   root!: ActorRefFrom<typeof supervisorMachine>
   readonly roster = new Roster()
@@ -111,6 +113,11 @@ export class Runtime {
       launcher: () => this.launcher,
       roster: this.roster,
       send: (event) => this.send(event),
+      warn: (warning) => this.listeners.warn(warning),
+    })
+    this.admission = new Admission(given.admission ?? {}, {
+      clock,
+      capacity: () => outside.capacity(),
       warn: (warning) => this.listeners.warn(warning),
     })
     this.vigil = new Vigil({

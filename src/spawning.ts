@@ -10,7 +10,7 @@ import type { Runtime } from './runtime.ts'
 import type { AgentSpec } from './spec.ts'
 import type { Supervisor } from './supervisor.ts'
 
-/** @throws ReeveError `invalid_spec`, `name_taken`, `lane_busy`, `group_not_found`, `group_over`, `supervisor_stopping` */
+/** @throws ReeveError `invalid_spec`, `name_taken`, `lane_busy`, `group_not_found`, `group_over`, `resource_exhausted`, `supervisor_stopping` */
 export function spawnAgent(
   runtime: Runtime,
   supervisor: Supervisor,
@@ -44,6 +44,7 @@ export function spawnAgent(
     refuseAdoption(!runtime.home.ephemeral, runtime.registry, 'onSupervisorDeath')
   runtime.roster.refuseTaken(plan)
   runtime.turns.refuseBusy(plan)
+  runtime.admission.admit(plan.name)
   warnOfIntensity(runtime, plan, spec)
   const seat = runtime.seat(plan)
   seat.agent = new Agent(seat, supervisor)

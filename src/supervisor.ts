@@ -110,7 +110,7 @@ export class Supervisor implements Reeve {
    * Asks for an agent and returns its handle at once, in `spawning`; nothing is waited for. The same `id` again
    * returns the same agent, also when it has ended.
    *
-   * @throws ReeveError `invalid_spec`, `name_taken`, `lane_busy`, `group_not_found`, `group_over`, `supervisor_stopping`
+   * @throws ReeveError `invalid_spec`, `name_taken`, `lane_busy`, `group_not_found`, `group_over`, `resource_exhausted`, `supervisor_stopping`
    */
   spawn(spec: AgentSpec): Agent {
     return spawnAgent(this.#runtime, this, spec)

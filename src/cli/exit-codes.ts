@@ -19,8 +19,8 @@ export const EXIT_CODES: readonly ExitCode[] = [
   {
     status: 4,
     meaning:
-      'something stands in the way: a name or a lane that is taken, an agent that runs, a group that is over',
-    codes: ['name_taken', 'lane_busy', 'agent_running', 'group_over', 'home_locked'],
+      'something stands in the way: a name or a lane that is taken, an agent that runs, a group that is over, a machine that is full',
+    codes: ['name_taken', 'lane_busy', 'resource_exhausted', 'agent_running', 'group_over', 'home_locked'],
   },
   {
     status: 5,

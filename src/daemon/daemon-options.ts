@@ -1,5 +1,6 @@
 /** What a daemon takes. */
 import { z } from 'zod'
+import { type AdmissionOptions, admissionSchema } from '../admission.ts'
 import { type Duration, duration } from '../strict.ts'
 
 export interface DaemonOptions {
@@ -9,10 +10,13 @@ export interface DaemonOptions {
   readonly port?: number
   /** How long an agent that has ended is kept, with its entries and its log; `false`: for ever. Default `7d`. */
   readonly retention?: Duration | false
+  /** When it refuses to spawn another agent: as for `createSupervisor`. */
+  readonly admission?: AdmissionOptions
 }
 
 export const daemonOptionsSchema = z.strictObject({
   home: z.string().min(1).optional(),
   port: z.int().min(0).max(65_535).optional(),
   retention: z.union([duration, z.literal(false)]).optional(),
+  admission: admissionSchema.optional(),
 })

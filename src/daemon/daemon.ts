@@ -62,7 +62,7 @@ export async function runDaemon(
   parseStrictly(daemonOptionsSchema, options, 'daemon')
   const home = homeOf(options.home)
   ownFolder(home)
-  const { retention = '7d', port } = options
+  const { retention = '7d', port, admission } = options
   const retentionMs = retention === false ? null : durationMs(retention, 'retention')
   const socket = daemonSocket(home)
   const startedAt = timestamp(realClock)
@@ -104,6 +104,7 @@ export async function runDaemon(
       home,
       registry: sqliteRegistry(path.join(home, 'agents.db'), { retention: false }),
       defaults: { onSupervisorDeath: 'adopt' },
+      admission,
     },
   )
   reeve.on('warning', ({ code, message, agentId }) =>

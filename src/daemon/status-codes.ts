@@ -19,6 +19,7 @@ export const STATUS_CODES = {
   restart_intensity_exceeded: 409,
   budget_exhausted: 409,
   group_not_found: 404,
+  resource_exhausted: 503,
   group_over: 409,
   group_gave_up: 409,
   registry_unavailable: 503,

@@ -100,6 +100,16 @@ t.test('from no home at all to nothing left, from another directory', { timeout:
   t.match((await reeve(['down'])).out, /^0 agents ended/)
   t.notOk(alive(daemon))
   t.equal((await reeve(['status'])).status, 5)
+
+  t.equal((await reeve(['up', '-d', '--admission-memory-free', '1000tb'])).status, 0)
+  const full = await reeve(['spawn', 'coder', '--json', '--', 'sleep', '60'])
+  t.equal(full.status, 4)
+  t.match(JSON.parse(full.out), {
+    success: false,
+    error: 'resource_exhausted',
+    field: 'admission.memoryFree',
+    message: /1000 TB have to be/,
+  })
 })
 
 /** One daemon for those that mind their own agents. */

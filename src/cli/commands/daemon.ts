@@ -20,6 +20,8 @@ interface UpGiven {
   detach?: boolean
   port?: number
   retention?: string
+  admissionMemoryFree?: string
+  admissionCpuLoad?: number
 }
 
 export const up = (program: Command, desk: Desk): Command =>
@@ -39,11 +41,19 @@ export const up = (program: Command, desk: Desk): Command =>
       '--retention <duration>',
       'how long agents that have ended are kept; "off": for ever (default: 7d)',
     )
-    .action(async ({ detach, port, retention }: UpGiven) => {
+    .option('--admission-memory-free <size>', 'start no agent while less memory is free, like 512mb')
+    .option(
+      '--admission-cpu-load <load>',
+      'start no agent while the load average of the last minute is higher for each CPU, like 1.5',
+      Number,
+    )
+    .action(async (given: UpGiven) => {
+      const { detach, port, retention, admissionMemoryFree: memoryFree, admissionCpuLoad: cpuLoad } = given
       const options: DaemonOptions = {
         ...desk.daemonOptions(),
         ...(port !== undefined && { port }),
         ...(retention !== undefined && { retention: retention === 'off' ? false : retention }),
+        ...((memoryFree ?? cpuLoad) !== undefined && { admission: { memoryFree, cpuLoad } }),
       }
       if (detach) {
         const { startDaemon } = await import('../../daemon/start.ts')
