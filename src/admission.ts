@@ -1,27 +1,13 @@
 /** Whether the machine has room for another agent. Looked at when one is asked for, at most once a second. */
-import { z } from 'zod'
 import type { Clock } from './clock.ts'
 import { ReeveError } from './errors.ts'
 import type { Warning } from './listeners.ts'
+import type { AdmissionOptions } from './options.ts'
 import type { Capacity } from './process/capacity.ts'
-import { bytesOf, type Size, size, sizeText } from './size.ts'
+import { bytesOf, sizeText } from './size.ts'
 
 /** A burst of spawns is judged by one look: what they will use is not to be seen yet anyway. */
 const LOOK_EVERY_MS = 1_000
-
-const LOAD = 'must be a load for each CPU, more than 0: 1 means that all of them are busy'
-
-export const admissionSchema = z.strictObject({
-  memoryFree: size.optional(),
-  cpuLoad: z.number(LOAD).positive(LOAD).optional(),
-})
-
-export interface AdmissionOptions {
-  /** Least memory that has to be free. */
-  readonly memoryFree?: Size | undefined
-  /** Highest load for each CPU, over the last minute. */
-  readonly cpuLoad?: number | undefined
-}
 
 export interface AdmissionPorts {
   readonly clock: Clock

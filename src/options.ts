@@ -2,9 +2,9 @@
 import type { InspectionEvent, Observer } from 'xstate'
 import { z } from 'zod'
 import { STATES } from '../machines/events.ts'
-import { type AdmissionOptions, admissionSchema } from './admission.ts'
 import type { Clock } from './clock.ts'
 import type { Registry, RegistrySink } from './registry/registry.ts'
+import { type Size, size } from './size.ts'
 import type { AgentDefaults } from './spec.ts'
 import { type Duration, duration, positive } from './strict.ts'
 
@@ -19,6 +19,20 @@ const methods = <T>(names: readonly string[], what: string) =>
 
 /** How often what trees use is looked at, where it has to be. */
 export const VITALS = Object.freeze({ every: '5s' })
+
+const LOAD = 'must be a load for each CPU, more than 0: 1 means that all of them are busy'
+
+export const admissionSchema = z.strictObject({
+  memoryFree: size.optional(),
+  cpuLoad: z.number(LOAD).positive(LOAD).optional(),
+})
+
+export interface AdmissionOptions {
+  /** Least memory that has to be free. */
+  readonly memoryFree?: Size | undefined
+  /** Highest load for each CPU, over the last minute. */
+  readonly cpuLoad?: number | undefined
+}
 
 export const supervisorOptionsSchema = z.strictObject({
   registry: methods<Registry>(['open', 'append', 'records', 'history', 'remove'], 'a registry')

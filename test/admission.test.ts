@@ -1,8 +1,9 @@
 /** When the machine has no room for another agent. */
 import { join } from 'node:path'
 import t from 'tap'
-import { Admission, type AdmissionOptions } from '../src/admission.ts'
+import { Admission } from '../src/admission.ts'
 import { SteppingClock } from '../src/index.ts'
+import type { AdmissionOptions } from '../src/options.ts'
 import { realOutside } from '../src/outside.ts'
 import { type Capacity, capacityNow } from '../src/process/capacity.ts'
 import { superviseIn } from '../src/supervisor.ts'

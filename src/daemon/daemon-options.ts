@@ -1,6 +1,6 @@
 /** What a daemon takes. */
 import { z } from 'zod'
-import { type AdmissionOptions, admissionSchema } from '../admission.ts'
+import { type AdmissionOptions, admissionSchema } from '../options.ts'
 import { type Duration, duration } from '../strict.ts'
 
 export interface DaemonOptions {
