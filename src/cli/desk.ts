@@ -108,6 +108,7 @@ export class Desk {
       ...(url !== undefined && { url }),
       ...(token !== undefined && { token }),
       onVersion: (message) => this.remark(`reeve: ${message}`),
+      onTrouble: (message) => this.remark(`reeve: what happens is not recorded now: ${message}`),
     }
   }
 }

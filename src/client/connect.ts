@@ -21,6 +21,8 @@ export interface ConnectOptions {
   readonly patience?: Duration
   /** Told of once, when the daemon is of another version that speaks the same words. Default: a Node warning. */
   readonly onVersion?: (message: string) => void
+  /** Told of once, when the daemon cannot record what happens: a full disk, most often. Default: nobody. */
+  readonly onTrouble?: (message: string) => void
 }
 
 /** After its last answer a daemon's process is gone within a second or two. */
@@ -46,8 +48,11 @@ export async function connect(options: ConnectOptions = {}): Promise<ReeveClient
   }
   const transport = new Transport(find, where, met)
   const client = new ReeveClient({ transport, patienceMs, departure: () => departureFrom(home, options.url) })
-  const { wireVersion, version }: DaemonStatus = await client.status()
-  if (wireVersion === WIRE_VERSION) return client
+  const { wireVersion, version, trouble }: DaemonStatus = await client.status()
+  if (wireVersion === WIRE_VERSION) {
+    if (trouble) options.onTrouble?.(trouble)
+    return client
+  }
   client.close()
   throw new ReeveError('version_mismatch', mismatch(version))
 }

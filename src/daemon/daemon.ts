@@ -34,6 +34,8 @@ export const MAX_STREAMS = 1_000
 const READS_AT_ONCE = 8
 /** The last answers are out by then. */
 const LAST_WORDS_MS = 1_000
+/** The registry is tried again every second, or after the 5 s that one attempt may take: silent for longer, it is back. */
+const FAILURE_LASTS_MS = 7_000
 
 export interface Daemon {
   /** The supervisor that it serves. */
@@ -110,9 +112,11 @@ export async function runDaemon(
   reeve.on('warning', ({ code, message, agentId }) =>
     log(`${code}${agentId === undefined ? '' : ` (${agentId})`}: ${message}`),
   )
-  reeve.on('sink-error', ({ sink, message, queued, lost }) =>
-    log(`${sink}: ${message}; ${queued} entries wait, ${lost} were given up`),
-  )
+  let failed = { message: '', atMs: Number.NEGATIVE_INFINITY }
+  reeve.on('sink-error', ({ sink, message, queued, lost }) => {
+    log(`${sink}: ${message}; ${queued} entries wait, ${lost} were given up`)
+    failed = { message, atMs: realClock.now() }
+  })
 
   const statusOf = (self: DaemonMarker): DaemonStatus => {
     const agents: Record<string, number> = {}
@@ -131,6 +135,7 @@ export async function runDaemon(
       stopping: stopping !== undefined,
       agents,
       streams,
+      trouble: realClock.now() - failed.atMs < FAILURE_LASTS_MS ? failed.message : null,
       rss: process.memoryUsage.rss(),
     }
   }

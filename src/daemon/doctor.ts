@@ -68,7 +68,7 @@ export async function doctor(home?: string): Promise<Finding[]> {
     lock(dir, marker?.pid),
     socket(dir, status),
     token(dir),
-    registry(dir),
+    status?.trouble ? failing(status.trouble) : registry(dir),
     ...leftovers(dir, status),
   ]
 }
@@ -152,6 +152,9 @@ function token(dir: string): Finding {
     return wrong('token', messageOf(error), `remove ${tokenFile(dir)}, and restart the daemon`)
   }
 }
+
+const failing = (trouble: string): Finding =>
+  wrong('registry', trouble, 'until then entries wait beside it, and none is lost')
 
 function registry(dir: string): Finding {
   const file = path.join(dir, 'agents.db')

@@ -21,6 +21,9 @@ const statusSchema = z
     stopping: z.boolean(),
     agents: z.record(text, z.int()),
     streams: z.int(),
+    trouble: text
+      .nullable()
+      .meta({ description: 'what keeps it from recording what happens; what happens meanwhile waits' }),
     rss: z.int(),
   })
   .meta({ description: 'A daemon: who it is, where it serves, what it has to do.' })

@@ -25,6 +25,8 @@ export interface DaemonStatus {
   readonly agents: Readonly<Record<string, number>>
   /** Open streams of entries and logs. */
   readonly streams: number
+  /** What keeps it from recording what happens; what happens meanwhile waits. `null`: nothing. */
+  readonly trouble: string | null
   /** Resident memory, in bytes. */
   readonly rss: number
 }

@@ -10,3 +10,11 @@ export const BORDERLESS = {
   chars: Object.fromEntries(LINES.map((name) => [name, ''])),
   style: { head: [] as string[], border: [] as string[], 'padding-left': 0, 'padding-right': GAP },
 }
+
+/** As it is printed: no line ends in space. */
+export const drawn = (table: { toString(): string }): string =>
+  table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')

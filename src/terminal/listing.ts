@@ -3,7 +3,7 @@ import Table from 'cli-table3'
 import columnsOf from 'string-width'
 import { isEnd } from '../../machines/events.ts'
 import type { AgentRecord } from '../registry/record.ts'
-import { BORDERLESS, GAP } from './borderless.ts'
+import { BORDERLESS, drawn, GAP } from './borderless.ts'
 import { plain } from './plain.ts'
 import { colourOf, paint, type Screen, symbolOf } from './screen.ts'
 import { whyOf } from './why.ts'
@@ -141,11 +141,7 @@ function fitted(
   })
   for (const row of rows)
     table.push(row.filter(({ column }) => kept.includes(column)).map(({ text }) => text))
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n')
+  return drawn(table)
 }
 
 /** Columns that stand there when someone has such a label. */

@@ -111,6 +111,7 @@ const statusText = (status: DaemonStatus): string => {
     `  socket  ${status.socket}`,
     ...(status.url === null ? [] : [`  url     ${status.url}`]),
     `  agents  ${agents.join(', ') || 'none'}`,
+    ...(status.trouble === null ? [] : [`  trouble ${status.trouble}`]),
     `  memory  ${Math.round(status.rss / 1024 / 1024)} MB`,
   ].join('\n')
 }

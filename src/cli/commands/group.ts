@@ -5,7 +5,7 @@ import type { GroupOptions, StopGroupOptions } from '../../group-options.ts'
 import type { GroupRecord } from '../../group-record.ts'
 import { span } from '../../observe/sentence.ts'
 import type { GroupHandle } from '../../reeve.ts'
-import { BORDERLESS } from '../../terminal/borderless.ts'
+import { BORDERLESS, drawn } from '../../terminal/borderless.ts'
 import { plain } from '../../terminal/plain.ts'
 import { paint, type Screen } from '../../terminal/screen.ts'
 import type { Desk } from '../desk.ts'
@@ -156,11 +156,7 @@ function table(groups: readonly GroupRecord[], screen: Screen): string {
     plain(each.cause ?? ''),
   ])
   if (screen.width === undefined) return [HEAD, ...rows].map((row) => row.join('\t')).join('\n')
-  const drawn = new Table({ ...BORDERLESS, head: HEAD.map((head) => paint(screen, 'dim', head)) })
-  drawn.push(...rows)
-  return drawn
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n')
+  const made = new Table({ ...BORDERLESS, head: HEAD.map((head) => paint(screen, 'dim', head)) })
+  made.push(...rows)
+  return drawn(made)
 }

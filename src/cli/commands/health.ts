@@ -2,7 +2,7 @@ import Table from 'cli-table3'
 import type { Command } from 'commander'
 import type { AgentHealth } from '../../agent-health.ts'
 import { span } from '../../observe/sentence.ts'
-import { BORDERLESS } from '../../terminal/borderless.ts'
+import { BORDERLESS, drawn } from '../../terminal/borderless.ts'
 import { plain } from '../../terminal/plain.ts'
 import { paint, type Screen } from '../../terminal/screen.ts'
 import type { Desk } from '../desk.ts'
@@ -45,7 +45,7 @@ function table(all: readonly AgentHealth[], screen: Screen): string {
     each.secondsSinceHeartbeat === null ? '–' : span(each.secondsSinceHeartbeat * 1_000),
   ])
   if (screen.width === undefined) return [HEAD, ...rows].map((row) => row.join('\t')).join('\n')
-  const drawn = new Table({ ...BORDERLESS, head: HEAD.map((head) => paint(screen, 'dim', head)) })
-  drawn.push(...rows)
-  return drawn.toString()
+  const made = new Table({ ...BORDERLESS, head: HEAD.map((head) => paint(screen, 'dim', head)) })
+  made.push(...rows)
+  return drawn(made)
 }
