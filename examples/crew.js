@@ -1,6 +1,7 @@
 /**
- * A crew of real processes, each with a habit that ends badly elsewhere: run it with `npm start`.
- * What it shows of the API: createSupervisor, spawn, on, ended, stop, and a registry that anyone can read.
+ * A crew of real processes, each with a habit that ends badly elsewhere: run it with `npm start`. On a terminal it stays,
+ * with a prompt over the same supervisor; piped it runs to its end.
+ * What it shows of the API: createSupervisor, spawn, on, ended, stop, startRepl, and a registry that anyone can read.
  */
 import fs from 'node:fs'
 import os from 'node:os'
@@ -19,7 +20,8 @@ const began = performance.now()
 /** @type {Set<number>} Every pid that a signal reached or a process had: what has to be gone at the end. */
 const pids = new Set()
 
-// Whatever happens to any agent arrives here, as it happens.
+// Whatever happens to any agent arrives here, as it happens. At the prompt it is the prompt that shows it.
+let prompting = false
 reeve.on('transition', (entry) => print(entry, entry.to))
 reeve.on('note', (entry) => print(entry, `· ${entry.evidence?.signal ?? entry.event}`))
 
@@ -62,7 +64,9 @@ const worker = reeve.spawn({
 })
 
 await Promise.all([stubborn.ended, flaky.ended, ghost.ended, worker.ended])
-await dozer.stop({ by: 'demo', reason: 'the show is over' })
+if (process.stdin.isTTY && process.stdout.isTTY) await prompt()
+// Whoever sat at the prompt may have ended it before.
+if (dozer.record.alive) await dozer.stop({ by: 'demo', reason: 'the show is over' })
 const { escaped } = await reeve.stop({ by: 'demo' })
 
 // Read back from the database, as anyone could: what became of each, why, and by whom.
@@ -89,10 +93,23 @@ console.log(
 )
 process.exitCode = left.length + escaped.length === 0 ? 0 : 1
 
+/** The same supervisor, still live, and all that Node's own prompt can do. */
+async function prompt() {
+  const { startRepl } = await import('reeve/repl')
+  prompting = true
+  const { ended } = await startRepl(reeve, {
+    greeting:
+      '\n`steady` and `dozer` still run: try .ls, .diagram steady, .stop dozer, .help. Ctrl-D ends the show.\n',
+  })
+  await ended
+  prompting = false
+}
+
 /** @param {import('reeve').Entry} entry @param {string} what */
 function print(entry, what) {
   for (const pid of [entry.pid, ...(entry.evidence?.signalled ?? []).map((each) => each.pid)])
     if (pid) pids.add(pid)
+  if (prompting) return
   const at = `+${((performance.now() - began) / 1000).toFixed(2)}s`.padStart(8)
   const line = `${at}  ${entry.name.padEnd(9)} ${what.padEnd(14)}`
   console.log(paint(what, `${line} ${sentenceOf(entry)}`.trimEnd()))

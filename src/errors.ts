@@ -50,7 +50,8 @@ export const ERRORS = {
     'What was asked goes on, and was not done within the time that the caller had. `record` is attached.',
   too_busy: 'As many streams are open as one daemon serves. Close some.',
   launcher_failed: 'The launcher could not be started, or does not answer.',
-  platform_unsupported: 'Reeve runs on Linux; this platform is not supported yet.',
+  platform_unsupported:
+    'Reeve runs on Linux and on macOS, where not everything can be had; the message says what is missing here.',
   internal: 'A fault in Reeve itself, or in a function that was given to it. `cause` has it.',
 } as const
 

@@ -4,7 +4,7 @@
  *
  * Node has no `flock(2)`, but a lock belongs to the open file and not to who took it: `flock(1)` is handed the
  * descriptor, locks it, and leaves. Where there is no such program, an abstract socket named by the folder's device
- * and inode does the same, within one network namespace.
+ * and inode does the same, within one network namespace. On macOS opening it locks.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,6 +15,7 @@ import type { ProcessIdentity } from '../machines/events.ts'
 import { realClock } from './clock.ts'
 import { within } from './deferred.ts'
 import { errnoOf, messageOf, ReeveError } from './errors.ts'
+import { lockByOpening } from './lock-by-opening.ts'
 import { identify, isAlive } from './process/identity.ts'
 
 export interface HomeLock {
@@ -38,12 +39,12 @@ const PROGRAMS = ['flock', '/usr/bin/flock', '/bin/flock']
 export async function lockHome(dir: string, programs: readonly string[] = PROGRAMS): Promise<HomeLock> {
   const fd = openLockFile(dir)
   try {
-    const server = await taken(fd, dir, programs)
+    const kept = await taken(fd, dir, programs)
     name(fd)
     let held = true
     return {
       release() {
-        if (held) release(fd, server)
+        if (held) release(fd, kept)
         held = false
       },
     }
@@ -53,19 +54,34 @@ export async function lockHome(dir: string, programs: readonly string[] = PROGRA
   }
 }
 
-/** Holds it once this resolves; with what has to be kept besides the descriptor. */
-async function taken(fd: number, dir: string, programs: readonly string[]): Promise<net.Server | undefined> {
+/** What holds it besides the descriptor, until it is closed. */
+interface Kept {
+  close(): unknown
+}
+
+const NOTHING: Kept = { close: () => {} }
+
+/** Holds it once this resolves. */
+async function taken(fd: number, dir: string, programs: readonly string[]): Promise<Kept> {
   const untilMs = realClock.now() + UNNAMED_FOR_MS
   for (;;) {
-    const locked = await flock(fd, programs)
-    if (locked === true) return undefined
-    const server = locked === undefined ? await listen(fd) : undefined
-    if (server) return server
+    const kept =
+      process.platform === 'darwin'
+        ? lockByOpening(path.join(dir, 'lock'))
+        : await lockedThrough(fd, programs)
+    if (kept) return kept
     const holder = holderOf(fd)
     const living = holder && isAlive(holder)
     if (living || realClock.now() >= untilMs) throw lockedBy(dir, living ? holder.pid : undefined)
     await pause(AGAIN_AFTER_MS)
   }
+}
+
+/** `undefined` when another has it. */
+async function lockedThrough(fd: number, programs: readonly string[]): Promise<Kept | undefined> {
+  const locked = await flock(fd, programs)
+  if (locked === undefined) return listen(fd)
+  return locked ? NOTHING : undefined
 }
 
 /** Whether it was locked; `undefined` where there is nothing to lock it with. */
@@ -154,10 +170,10 @@ export function lockHolder(dir: string): ProcessIdentity | undefined {
 }
 
 /** Nobody is to be named who does not hold it: this process may live on. */
-function release(fd: number, server: net.Server | undefined): void {
+function release(fd: number, kept: Kept): void {
   fs.ftruncateSync(fd, 0)
   fs.closeSync(fd)
-  server?.close()
+  kept.close()
 }
 
 const pause = (ms: number): Promise<boolean> => within(new Promise(() => {}), ms, realClock)

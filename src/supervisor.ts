@@ -39,6 +39,7 @@ import {
 } from './options.ts'
 import { type Outside, realOutside } from './outside.ts'
 import { baseOf } from './plan.ts'
+import { isSupported } from './platform.ts'
 import { allRecords, historyOf, notFound, removeAgent } from './queries.ts'
 import type { EntriesOptions, LogOptions, Reeve, Selection } from './reeve.ts'
 import { type AgentRecord, matches, type RecordFilter } from './registry/record.ts'
@@ -62,10 +63,10 @@ export function createSupervisor(options: SupervisorOptions = {}): Promise<Super
 
 /** As `createSupervisor`, in a world of one's own: for simulations. */
 export async function superviseIn(outside: Outside, options: SupervisorOptions): Promise<Supervisor> {
-  if (process.platform !== 'linux')
+  if (!isSupported())
     throw new ReeveError(
       'platform_unsupported',
-      `Reeve runs on Linux; this is ${process.platform}. Run it in a Linux VM or container.`,
+      `Reeve runs on Linux and macOS; this is ${process.platform}. Run it in a Linux VM or container.`,
     )
   parseStrictly(supervisorOptionsSchema, options, 'createSupervisor')
   const defaults = options.defaults ?? {}

@@ -7,7 +7,8 @@ import { createInterface } from 'node:readline'
 import t, { type Test } from 'tap'
 import { lockHome } from '../src/home-lock.ts'
 import { createSupervisor } from '../src/index.ts'
-import { DIST, fixture, refusal } from './support.ts'
+import { lockByOpening } from '../src/lock-by-opening.ts'
+import { DIST, fixture, refusal, temporaryFolder } from './support.ts'
 
 /** A process that takes the lock when it is told to. */
 interface Racer {
@@ -124,3 +125,22 @@ t.test(
     await second.stop()
   },
 )
+
+t.test('where opening locks: it is held until it is closed, and another is told so', async (t) => {
+  const file = path.join(temporaryFolder(t), 'lock')
+  fs.writeFileSync(file, '')
+  const asked: number[] = []
+  const open = (at: string, flags: number): number => {
+    asked.push(flags)
+    // Linux knows no such flag.
+    return fs.openSync(at, flags & ~0x20)
+  }
+  lockByOpening(file, open)?.close()
+  t.equal(((asked[0] ?? 0) & 0x20) !== 0, true, 'O_EXLOCK')
+  t.equal(((asked[0] ?? 0) & fs.constants.O_NONBLOCK) !== 0, true, 'and nobody waits')
+  const refusing = (code: string) => () => {
+    throw Object.assign(new Error(code), { code })
+  }
+  t.equal(lockByOpening(file, refusing('EAGAIN')), undefined)
+  t.throws(() => lockByOpening(file, refusing('EOPNOTSUPP')), { code: 'EOPNOTSUPP' })
+})

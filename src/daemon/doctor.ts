@@ -4,6 +4,7 @@ import path from 'node:path'
 import { messageOf } from '../errors.ts'
 import { checkFolder } from '../home.ts'
 import { lockHolder } from '../home-lock.ts'
+import { isSupported } from '../platform.ts'
 import { isAlive } from '../process/identity.ts'
 import { allPids, commandOf } from '../process/proc.ts'
 import { VERSION } from '../version.ts'
@@ -76,10 +77,17 @@ export async function doctor(home?: string): Promise<Finding[]> {
 const system = (): Finding => {
   const message = `Reeve ${VERSION}, Node ${process.versions.node}, ${process.platform}`
   if (process.platform === 'linux') return ok('system', message)
-  return wrong('system', message, 'Reeve runs on Linux: run it in a Linux VM or container')
+  if (isSupported())
+    return warning(
+      'system',
+      `${message}: known by ps, and not verified on hardware`,
+      'see "macOS" in the README',
+    )
+  return wrong('system', message, 'Reeve runs on Linux and macOS: run it in a Linux VM or container')
 }
 
 function programs(): Finding[] {
+  if (process.platform !== 'linux') return []
   const folders = (process.env.PATH ?? '').split(':').concat('/usr/bin', '/bin')
   return Object.entries(PROGRAMS)
     .filter(([name]) => !folders.some((folder) => existsSync(path.join(folder, name))))

@@ -7,9 +7,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { messageOf, ReeveError } from '../errors.ts'
 import { ownFolder } from '../home.ts'
-
-/** What fits into `sun_path`, in bytes; Node cuts what is longer in silence. */
-const MAX_BYTES = 107
+import { SOCKET_PATH_BYTES } from '../platform.ts'
 
 /** Who connects while so many wait is refused by the kernel. */
 const BACKLOG = 4096
@@ -20,14 +18,14 @@ const BACKLOG = 4096
  */
 export function daemonSocket(home: string, env: NodeJS.ProcessEnv = process.env): string {
   const inside = path.join(home, 'daemon.sock')
-  if (Buffer.byteLength(inside) <= MAX_BYTES) return inside
+  if (Buffer.byteLength(inside) <= SOCKET_PATH_BYTES) return inside
   const name = `${createHash('sha256').update(home).digest('hex').slice(0, 16)}.sock`
   const places = [
     ...(env.XDG_RUNTIME_DIR ? [path.join(env.XDG_RUNTIME_DIR, 'reeve')] : []),
     path.join('/tmp', `reeve-${os.userInfo().uid}`),
   ]
   const fitting = places.map((place) => path.join(place, name))
-  return fitting.find((file) => Buffer.byteLength(file) <= MAX_BYTES) ?? (fitting.at(-1) as string)
+  return fitting.find((file) => Buffer.byteLength(file) <= SOCKET_PATH_BYTES) ?? (fitting.at(-1) as string)
 }
 
 /**

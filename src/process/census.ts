@@ -1,10 +1,10 @@
 /**
- * Every process of the machine, seen in one pass over `/proc`. One pass serves any number of trees: which process belongs
+ * Every process of the machine, seen in one pass. One pass serves any number of trees: which process belongs
  * to which is told by descent, by the leader's session, and by what is known already.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { identityOf, isAlive, isDead, type ProcessStat, readStat } from './identity.ts'
-import { allPids } from './proc.ts'
+import { identityOf, isAlive, isDead, type ProcessStat } from './identity.ts'
+import { glance } from './proc.ts'
 
 /** Processes looked at before the event loop gets its turn: about a millisecond. */
 const SLICE = 64
@@ -16,11 +16,11 @@ export class Census {
   /** Processes that were still the same after all had been read; others may have handed their pids to strangers. */
   readonly #confirmed = new Map<number, boolean>()
 
-  static async take(): Promise<Census> {
+  static async take({ pids, stat: statOf } = glance()): Promise<Census> {
     const census = new Census()
-    for (const [i, pid] of allPids().entries()) {
+    for (const [i, pid] of pids.entries()) {
       if (i % SLICE === SLICE - 1) await nextTurn()
-      const stat = readStat(pid)
+      const stat = statOf(pid)
       if (stat !== undefined && !stat.kernelThread && !isDead(stat)) census.#add(stat)
     }
     return census

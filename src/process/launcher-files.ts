@@ -1,11 +1,9 @@
 /** The files of a launcher in its home, by the protocol that it speaks: its socket, however deep the home, log and book. */
 import { closeSync, constants, openSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { errnoOf } from '../errors.ts'
+import { errnoOf, ReeveError } from '../errors.ts'
+import { SOCKET_PATH_BYTES } from '../platform.ts'
 import { PROTOCOL } from './protocol.ts'
-
-/** What fits into `sun_path`, in bytes; Node cuts what is longer in silence. */
-const MAX_BYTES = 107
 
 export interface SocketPath {
   /** What to hand to `listen` or `connect`. */
@@ -22,10 +20,19 @@ const nameOf = (launcherId: string, kind: 'sock' | 'log' | 'book', protocol: num
 export function socketPath(home: string, launcherId: string, protocol = PROTOCOL): SocketPath {
   const name = nameOf(launcherId, 'sock', protocol)
   const path = join(home, name)
-  if (Buffer.byteLength(path) <= MAX_BYTES) return { address: path, path, close: () => {} }
+  if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES) return { address: path, path, close: () => {} }
+  if (process.platform !== 'linux') throw tooDeep(home, Buffer.byteLength(path))
   const folder = openSync(home, constants.O_RDONLY | constants.O_DIRECTORY)
   return { address: `/proc/self/fd/${folder}/${name}`, path, close: () => closeSync(folder) }
 }
+
+/** Linux alone has a short way to any folder that is open. */
+const tooDeep = (home: string, bytes: number): ReeveError =>
+  new ReeveError(
+    'home_unusable',
+    `the home ${home} lies too deep for a socket (${bytes} bytes; ${SOCKET_PATH_BYTES} fit). Give one with a shorter path.`,
+    { field: 'home' },
+  )
 
 export const launcherLog = (home: string, launcherId: string, protocol = PROTOCOL): string =>
   join(home, nameOf(launcherId, 'log', protocol))

@@ -9,8 +9,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ProcessIdentity } from '../../machines/events.ts'
 import type { Clock } from '../clock.ts'
 import { sleep } from './deadline.ts'
-import { isAlive, isDead, type ProcessStat, readStat } from './identity.ts'
-import { allPids, environOf, uidOf } from './proc.ts'
+import { isAlive, isDead, type ProcessStat } from './identity.ts'
+import { environOf, glance } from './proc.ts'
+import type { Glance } from './stat.ts'
 
 /** What one life looks for. Times in clock ticks since boot. */
 export interface Hunt {
@@ -120,11 +121,12 @@ class Look {
     const seen = new Set<number>()
     const emptyLooks = new Map<number, number>()
     for (let listing = 0; listing < MAX_LISTINGS; listing++) {
-      const fresh = allPids().filter((pid) => !seen.has(pid))
+      const look = glance()
+      const fresh = look.pids.filter((pid) => !seen.has(pid))
       if (fresh.length === 0) return
       for (const pid of fresh) seen.add(pid)
       let mayExec = false
-      for (const pid of await this.#lookAt(fresh)) {
+      for (const pid of await this.#lookAt(fresh, look)) {
         const looks = (emptyLooks.get(pid) ?? 0) + 1
         emptyLooks.set(pid, looks)
         if (looks > EXEC_RETRIES) continue
@@ -136,18 +138,18 @@ class Look {
   }
 
   /** Looks at each, and returns those whose environment read empty. */
-  async #lookAt(pids: readonly number[]): Promise<number[]> {
+  async #lookAt(pids: readonly number[], look: Glance): Promise<number[]> {
     const empty: number[] = []
     for (const pid of pids) {
       if (++this.#sinceTurn % SLICE === 0) await nextTurn()
-      if (!this.#look(pid)) empty.push(pid)
+      if (!this.#look(pid, look)) empty.push(pid)
     }
     return empty
   }
 
   /** `false` when it has to be looked at again. */
-  #look(pid: number): boolean {
-    const stat = readStat(pid)
+  #look(pid: number, look: Glance): boolean {
+    const stat = look.stat(pid)
     if (stat === undefined || stat.startTime < this.#oldest || stat.kernelThread || isDead(stat)) return true
     for (const { hunt, found } of this.#bySession.get(stat.session) ?? []) {
       if (hunt.session === undefined || stat.startTime > hunt.session.until) continue
@@ -155,12 +157,12 @@ class Look {
       found.push(stat)
       return true
     }
-    const environ = environOf(pid)
+    const environ = look.environ(pid)
     if (environ === undefined) return true
-    if (environ.length === 0) return uidOf(pid) !== this.#uid
+    if (environ.length === 0) return look.uid(pid) !== this.#uid
     for (const marker of markersIn(environ)) {
       const waiting = this.#byMarker.get(marker)
-      if (waiting === undefined || uidOf(pid) !== this.#uid) continue
+      if (waiting === undefined || look.uid(pid) !== this.#uid) continue
       for (const { hunt, found } of waiting) if (stat.startTime >= hunt.notBefore) found.push(stat)
       return true
     }

@@ -4,7 +4,7 @@
  * leads nowhere. Folders that deny access to their owner are opened first, as `rm -rf` does not.
  */
 import { constants } from 'node:fs'
-import { chmod, type FileHandle, open, readdir, rmdir, unlink } from 'node:fs/promises'
+import { chmod, type FileHandle, open, readdir, rm, rmdir, unlink } from 'node:fs/promises'
 import path from 'node:path'
 import { errnoOf } from '../errors.ts'
 
@@ -17,9 +17,16 @@ const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants
  * for what belongs to someone else), after everything else is gone; an aborted one throws at the next step.
  */
 export async function removeFolder(folder: string, over: AbortSignal): Promise<void> {
+  if (process.platform !== 'linux') return removeByPath(folder, over)
   const faults: unknown[] = []
   await remove(path.dirname(folder), path.basename(folder), over, faults)
   if (faults.length > 0) throw faults[0]
+}
+
+/** Where no descriptor leads into a folder: a link that takes a folder's place within this very step is followed. */
+async function removeByPath(folder: string, over: AbortSignal): Promise<void> {
+  over.throwIfAborted()
+  await rm(folder, { recursive: true, force: true })
 }
 
 async function remove(above: string, name: string, over: AbortSignal, faults: unknown[]): Promise<void> {

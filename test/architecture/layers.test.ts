@@ -6,7 +6,11 @@ import { loadedBy, sources, walk } from './sources.ts'
 /** The rooms, from the top. `sees`: the other rooms that a file there may import, types included. */
 const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly sees: readonly string[] }[] = [
   { name: 'machines', has: /^machines\//, sees: [] },
-  { name: 'ground', has: /^src\/(errors|clock|home|snake-case|version|awaited)\.ts$/, sees: ['machines'] },
+  {
+    name: 'ground',
+    has: /^src\/(errors|clock|home|platform|snake-case|version|awaited)\.ts$/,
+    sees: ['machines'],
+  },
   { name: 'process', has: /^src\/process\//, sees: ['machines', 'ground'] },
   { name: 'health', has: /^src\/health\//, sees: ['machines', 'ground'] },
   { name: 'registry', has: /^src\/registry\//, sees: ['machines', 'ground'] },

@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import t from 'tap'
 import { words } from '../../src/repl/words.ts'
 import { nearest } from '../../src/terminal/nearest.ts'
@@ -34,8 +34,8 @@ class Typist {
   readonly #child: ChildProcessWithoutNullStreams
   readonly left: Promise<number | null>
 
-  constructor(history: string) {
-    const command = `stty cols 60 rows 24; exec ${process.execPath} ${fixture('prompts.js')} ${DIST} ${history}`
+  constructor(...args: readonly string[]) {
+    const command = `stty cols 60 rows 24; exec ${process.execPath} ${args.join(' ')}`
     this.#child = spawn('script', ['-qfec', command, '/dev/null'], {
       env: { ...process.env, TERM: 'xterm', NO_COLOR: '1', SHELL: '/bin/sh' },
     })
@@ -119,7 +119,7 @@ t.test(
   { timeout: 90_000 },
   async (t) => {
     const history = join(folder, 'history')
-    const typist = new Typist(history)
+    const typist = new Typist(fixture('prompts.js'), DIST, history)
     await typist.sees(/^reeve>$/)
     t.equal(typist.screen.lines[0], 'hello')
     typist.type('.spawn coder -- sh -c "sleep 2; exit 3"\r')
@@ -152,6 +152,34 @@ t.test(
     t.equal(await soon(typist.left, 'the end of the prompt', 30_000), 0)
     t.match(readFileSync(history, 'utf8'), /\.show +coder/, 'what was typed is kept')
     t.equal(statSync(history).mode & 0o777, 0o600)
+  },
+)
+
+t.test(
+  'the demo: on a terminal a prompt over its crew, through a pipe to its end',
+  { timeout: 90_000 },
+  async (t) => {
+    const demo = join(dirname(DIST), 'examples', 'crew.js')
+    const piped = spawn(process.execPath, [demo])
+    const over = ended(piped)
+    const chunks: string[] = []
+    piped.stdout.setEncoding('utf8').on('data', (text: string) => chunks.push(text))
+    const typist = new Typist(demo)
+    await typist.sees(/^reeve>$/)
+    typist.type('.ls\r')
+    await typist.sees(/^steady +● running/)
+    typist.type('dozer.incarnation\r')
+    await typist.sees(/^1$/)
+    typist.type('.stop dozer\r')
+    await typist.sees(/^Agent terminated gracefully$/)
+    typist.type('.exit\r')
+    t.equal(await soon(typist.left, 'the end of the show', 30_000), 0)
+    await typist.sees(/^ {2}dozer +killed +user, by user/)
+    await typist.sees(/^ {2}0 of \d+ processes left/)
+
+    t.equal(await soon(over, 'the end of the demo', 60_000), 0)
+    t.match(chunks.join(''), /\n {2}0 of \d+ processes left · \d+ entries in the database\n$/)
+    t.notMatch(chunks.join(''), /reeve>/)
   },
 )
 

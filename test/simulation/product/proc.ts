@@ -2,6 +2,7 @@
 export * from '../../../src/process/proc.ts'
 
 import type * as real from '../../../src/process/proc.ts'
+import { parseStat } from '../../../src/process/proc-linux.ts'
 import { here, isBroken } from '../here.ts'
 import type { SimProcess } from '../machine/process.ts'
 
@@ -15,7 +16,7 @@ function look(pid: number): SimProcess | undefined {
 export const MS_PER_TICK = 10
 const PAGE_BYTES = 4096
 
-export const statLine: typeof real.statLine = (pid) => {
+export const statOf: typeof real.statOf = (pid) => {
   const process = look(pid)
   if (!process) return undefined
   const { comm, state, ppid, pgrp, session, cpuMs, childCpuMs, pages } = process
@@ -49,7 +50,7 @@ export const statLine: typeof real.statLine = (pid) => {
     0,
     pages,
   ]
-  return `${pid} (${comm}) ${fields.join(' ')}`
+  return parseStat(`${pid} (${comm}) ${fields.join(' ')}`)
 }
 
 export const environOf: typeof real.environOf = (pid) => {
@@ -67,6 +68,12 @@ export const childrenOf: typeof real.childrenOf = (pid) => {
 }
 
 export const allPids: typeof real.allPids = () => [...here().kernel.table.keys()]
+export const glance: typeof real.glance = () => ({
+  pids: allPids(),
+  stat: statOf,
+  environ: environOf,
+  uid: uidOf,
+})
 export const ticksNow: typeof real.ticksNow = () => here().kernel.ticks
 export const pageBytes: typeof real.pageBytes = () => PAGE_BYTES
 export const proportionalBytes: typeof real.proportionalBytes = (pid) => (look(pid)?.pages ?? 0) * PAGE_BYTES
