@@ -6,7 +6,7 @@
  */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
 import { type Clock, realClock } from '../clock.ts'
-import { bootSecond, COLUMNS, environmentIn, type PsRow, parseCommands, parseTable } from './ps.ts'
+import { bootSecond, COMMANDS, environmentIn, type PsRow, parseCommands, parseTable, TABLE } from './ps.ts'
 import type { Glance, ProcessStat } from './stat.ts'
 
 export type Ask = (
@@ -80,7 +80,7 @@ export function macProcesses(
   }
 
   function look(): Moment {
-    const { text, by } = said(PS, ['-axww', '-o', COLUMNS])
+    const { text, by } = said(PS, ['-axww', ...TABLE])
     // What was started to look is no part of what there is.
     const rows = parseTable(text).filter(({ pid }) => pid !== by)
     return { rows: new Map(rows.map((row) => [row.pid, row])), atMs: clock.now() }
@@ -92,10 +92,10 @@ export function macProcesses(
   }
 
   const rowOf = (pid: number): PsRow | undefined =>
-    parseTable(said(PS, ['-ww', '-o', COLUMNS, '-p', String(pid)]).text).find((row) => row.pid === pid)
+    parseTable(said(PS, ['-ww', ...TABLE, '-p', String(pid)]).text).find((row) => row.pid === pid)
 
   const commands = (which: readonly string[], flags: string): Map<number, string> =>
-    parseCommands(said(PS, [flags, '-o', 'pid=,command=', ...which]).text)
+    parseCommands(said(PS, [flags, ...COMMANDS, ...which]).text)
 
   const environs = (which: readonly string[]): ((pid: number) => Buffer | undefined) => {
     const without = commands(which, '-ww')

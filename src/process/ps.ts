@@ -6,8 +6,13 @@ export interface PsRow extends ProcessStat {
   readonly uid: number
 }
 
-/** The columns that `parseTable` reads, without a header. */
-export const COLUMNS = 'pid=,ppid=,pgid=,uid=,stat=,rss=,time=,lstart=,comm='
+/** Each column is asked for by itself, without a header: what follows a `=`, commas too, is read as one. */
+const columns = (...names: readonly string[]): string[] => names.flatMap((name) => ['-o', `${name}=`])
+
+/** What `parseTable` reads. */
+export const TABLE = columns('pid', 'ppid', 'pgid', 'uid', 'stat', 'rss', 'time', 'lstart', 'comm')
+/** What `parseCommands` reads. */
+export const COMMANDS = columns('pid', 'command')
 
 const ROW =
   /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(-?\d+)\s+(\S+)\s+(\d+)\s+(\S+)\s+(-|\w{3} \w{3} [ \d]\d \d{2}:\d{2}:\d{2} \d{4})\s+(.*)$/
@@ -54,7 +59,7 @@ function startTicks(started: string): number {
   return Number.isNaN(ms) ? 0 : (ms / 1000) * TICKS_PER_SECOND
 }
 
-/** The text behind each pid, of `-o pid=,command=`. A line without a number goes on with the one before. */
+/** The text behind each pid, of `COMMANDS`. A line without a number goes on with the one before. */
 export function parseCommands(said: string): Map<number, string> {
   const commands = new Map<number, string>()
   let last: number | undefined

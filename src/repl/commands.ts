@@ -1,5 +1,5 @@
 /** The dot-commands: what is asked for most, in few letters. Everything else is JavaScript. */
-import { diagram, formatOf, SYSTEM } from '../diagram/index.ts'
+import { diagram, formatOf, MACHINES, SYSTEM } from '../diagram/index.ts'
 import { keepDiagram } from '../diagram/keep.ts'
 import { ReeveError } from '../errors.ts'
 import type { AgentHandle, Reeve } from '../reeve.ts'
@@ -28,6 +28,8 @@ export interface Desk {
 export interface Command {
   readonly usage: string
   readonly help: string
+  /** What can stand behind it beside the names of agents. */
+  readonly words?: readonly string[]
   readonly run: (args: readonly string[], desk: Desk) => Promise<void>
 }
 
@@ -181,11 +183,13 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   },
   diagram: {
     usage: '[NAME|system|supervisor] [FILE]',
+    words: [...MACHINES, SYSTEM],
     help: 'its machine with its state lit; system, if not said otherwise: all that runs. FILE ends in .svg, .dot or .mmd',
     run: picture,
   },
   events: {
     usage: '[on|all|off]',
+    words: ['on', 'all', 'off'],
     help: 'which entries are shown as they come; alone: says which',
     run: async ([wanted], desk) => {
       if (wanted === 'on' || wanted === 'all' || wanted === 'off') desk.watching = wanted

@@ -74,7 +74,8 @@ export function completeWith(
       return
     }
     const begun = asked[2] ?? ''
-    done(null, [names.known().filter((name) => name.startsWith(begun)), begun])
+    const words = [...(commands[asked[1] ?? '']?.words ?? []), ...names.known()]
+    done(null, [words.filter((word) => word.startsWith(begun)), begun])
   }
   Object.assign(server, { completer })
 }

@@ -94,6 +94,11 @@ t.test('one look at all serves a moment, a look at one is always a new one', asy
   mac.statOf(4102)
   mac.statOf(4102)
   t.equal(asked.length, 4)
+  t.match(
+    asked[3],
+    /^\/bin\/ps -ww -o pid= -o ppid= .* -o comm= -p 4102$/,
+    'a header would swallow the next column',
+  )
   t.equal(mac.bootId(), '5C4B7A39-0000-4B1E-9B7A-2D1F9C1A0B11')
   t.notOk(mac.allPids().includes(PS_PID))
 })

@@ -74,6 +74,13 @@ t.test('a script runs line after line, and what it says is plain', { timeout: 90
     '.stop coder 5s',
     'coder.record.reason',
     '.history coder',
+    '.restart my-agent',
+    '.logs my-agent 5',
+    '.cancel my-agent 30s',
+    '.spawn third -- sleep 60',
+    '.kill third',
+    '.rm third',
+    '.events all',
   )
   t.equal(status, 0, out)
   const lines = out.split('\n')
@@ -89,7 +96,11 @@ t.test('a script runs line after line, and what it says is plain', { timeout: 90
   const after = lines.slice(lines.indexOf('Agent terminated gracefully'))
   t.equal(after[1], "{ kind: 'user', by: 'user' }")
   t.match(after[2], /^\d{4}-.*Z {2}coder +spawning$/)
-  t.match(lines.at(-2), /coder +killed +user, by user · SIGTERM/)
+  const rest = lines.slice(
+    lines.findIndex((line) => / coder +killed +user, by user · SIGTERM/.test(line)) + 1,
+  )
+  t.match(rest[0], /^running · pid \d+ · life 2$/)
+  t.match(rest.slice(1, -1), ['Agent cancelled', /^third running · pid \d+$/, 'Agent killed', 'events all'])
 })
 
 t.test('a script ends at the first line that fails, with status 1', { timeout: 90_000 }, async (t) => {
