@@ -31,7 +31,7 @@ export const nameOf = (path: string): string => path.slice(path.lastIndexOf('/')
 export const groupNotFound = (path: string): ReeveError =>
   new ReeveError(
     'group_not_found',
-    `no group is called ${JSON.stringify(path)}. Open it first with group(${JSON.stringify(path)}).`,
+    `no group is called ${JSON.stringify(path)}. Open it first: group(${JSON.stringify(path)}), or reeve group open ${path}`,
     { field: 'group' },
   )
 
