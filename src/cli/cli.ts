@@ -89,10 +89,13 @@ const isWrong = (error: CommanderError): boolean => error.exitCode !== 0
 
 export async function runCli(argv: readonly string[], streams: Streams): Promise<number> {
   const desk = new Desk(streams)
-  const asked = argv[0] === 'help' && argv[1] === 'exit-codes' ? ['exit-codes', ...argv.slice(2)] : argv
+  const asked = helpAsked(argv)
   try {
     const program = programFor(desk, await commandsFor(commandOf(asked)))
-    if (asked.length === 0) program.outputHelp()
+    // A command that only holds others, like `reeve group`, tells which.
+    const within = program.commands.find((each) => each.name() === asked[0])
+    const isAlone = asked.length === 1 && (within?.commands.length ?? 0) > 0
+    if (asked.length === 0 || isAlone) (within ?? program).outputHelp()
     else await program.parseAsync([...asked], { from: 'user' })
   } catch (thrown) {
     if (thrown instanceof CommanderError && !isWrong(thrown)) return 0
@@ -102,6 +105,14 @@ export async function runCli(argv: readonly string[], streams: Streams): Promise
     desk.close()
   }
   return desk.status
+}
+
+/** `help exit-codes` is a command of its own; `help group open` is about the inner one. */
+function helpAsked(argv: readonly string[]): readonly string[] {
+  const [first, ...words] = argv
+  if (first !== 'help' || words.length === 0) return argv
+  if (words[0] === 'exit-codes') return words
+  return words.length > 1 && words.every((word) => !word.startsWith('-')) ? [...words, '--help'] : argv
 }
 
 /** `error: unknown command 'spwan'\\n(Did you mean spawn?)` → in one line, without the word before it. */

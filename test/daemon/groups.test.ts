@@ -111,4 +111,10 @@ t.test('a group is opened, joined, seen, stopped and opened anew, by its path', 
   t.equal((await reeve(['complete', '--', 'group', 'stop', 'crew/'])).out, 'crew/inner\n')
   t.equal((await reeve(['group', 'stop', 'crew'])).out, 'group crew stopped: 1 agent ended\n')
   t.equal((await reeve(['group', 'show', 'zzz'])).status, 3)
+  t.match(await reeve(['group']), { status: 0, out: /^Usage: reeve group .*Commands:.*stop PATH/s, err: '' })
+  t.match(await reeve(['help', 'group', 'open']), {
+    status: 0,
+    out: /^Usage: reeve group open .*--strategy/s,
+  })
+  t.match(await reeve(['group', 'opn']), { status: 2, err: /unknown command 'opn' \(Did you mean open\?\)/ })
 })
