@@ -100,6 +100,8 @@ t.test('with curl, in the home that is found by user', async (t) => {
   })
   t.match(await soon(following.done, 'the log is over', 20_000), { status: 0, out: '' })
 
+  t.match(JSON.parse((await curl(line(/^reeve groups -d /))).out), { path: 'crew', state: 'running' })
+
   const place = `${JSON.parse((await run('reeve status --json')).out).supervisor_id}:1`
   const entries = begin(
     `${reeve}\n${line(/^reeve entries -H/).replace(/k3f9…:41/, place)}`.replace('curl', 'exec curl -N'),

@@ -129,6 +129,13 @@ t.test('what is wrong is said with the way out, and in the shape of every wire',
   t.match(forOthers.json, { error: 'invalid_spec', field: 'spawner' })
   const absent = await client.call('spawn_agent', { command: ['no-such-program'] })
   t.match(absent.json, { error: 'spawn_failed', errno: 'ENOENT', record: { state: 'crashed' } })
+  const alone = await client.call('spawn_agent', { command: ['sleep', '1'], group: 'nobody/opened' })
+  t.match(alone.json, {
+    error: 'group_not_found',
+    field: 'group',
+    message: /reeve group open nobody\/opened/,
+  })
+  t.match((await client.call('list_agents', { group: 'nobody/opened' })).json, { agents: [] })
   t.match((await client.call('wait_agent', { agent: 'x', timeout: '2h' })).json, { field: 'timeout' })
   t.match((await client.call('list_agents', { limit: 0 })).json, { error: 'invalid_spec', field: 'limit' })
 
