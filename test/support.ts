@@ -25,8 +25,10 @@ const FIXTURES = join(dirname(DIST), 'test', 'fixtures')
 export const fixture = (name: string): string => join(FIXTURES, name)
 
 export interface UntilOptions {
-  /** Fails after this long. Default 15 s: a bound for a tired machine, not a measure. */
+  /** Fails after this long. Default 30 s: a bound for a tired machine, not a measure. */
   readonly timeoutMs?: number
+  /** From one look to the next. Default 3 ms. */
+  readonly everyMs?: number
   /** What is waited for, in words. */
   readonly what: string
 }
@@ -34,9 +36,9 @@ export interface UntilOptions {
 /** Looks every few milliseconds until the condition gives something; returns that. Throws when the time is over. */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 15_000, what }: UntilOptions,
+  { timeoutMs = 30_000, everyMs = 3, what }: UntilOptions,
 ): Promise<NonNullable<Exclude<T, false>>> {
-  for (const endMs = performance.now() + timeoutMs; ; await pause(3)) {
+  for (const endMs = performance.now() + timeoutMs; ; await pause(everyMs)) {
     const found = await condition()
     if (found !== false && found !== null && found !== undefined)
       return found as NonNullable<Exclude<T, false>>
@@ -45,7 +47,7 @@ export async function until<T>(
 }
 
 /** Awaits a promise, but not for ever. */
-export async function soon<T>(promise: Promise<T>, what: string, timeoutMs = 15_000): Promise<T> {
+export async function soon<T>(promise: Promise<T>, what: string, timeoutMs = 30_000): Promise<T> {
   const over = new AbortController()
   const late = pause(timeoutMs, undefined, { signal: over.signal }).then(() => {
     throw new Error(`not within ${timeoutMs} ms: ${what}`)
@@ -81,7 +83,7 @@ export const pidsFrom = (file: string, howMany = 1): Promise<number[]> =>
     { what: `${howMany} pids in ${file}` },
   )
 
-export const untilDead = (pids: readonly number[], timeoutMs = 15_000): Promise<true> =>
+export const untilDead = (pids: readonly number[], timeoutMs = 30_000): Promise<true> =>
   until(() => pids.every((pid) => !alive(pid)) || null, { timeoutMs, what: `${pids.join(', ')} are dead` })
 
 /** A folder of its own, gone in teardown. */
@@ -118,7 +120,7 @@ export function nothingIsLeft(t: Test): void {
     const left = () =>
       [...seen].filter(([key, pid]) => alive(pid) && key === `${pid}.${startOf(pid)}`).map(([, pid]) => pid)
     try {
-      await until(() => left().length === 0 || null, { timeoutMs: 10_000, what: 'no process is left' })
+      await until(() => left().length === 0 || null, { what: 'no process is left' })
     } catch {
       const pids = left()
       const named = pids.map((pid) => `${pid} (${commandOf(pid)})`)
@@ -157,7 +159,7 @@ export async function crew(t: Test, options: SupervisorOptions = {}): Promise<Cr
   supervisor.on('note', see)
   supervisor.on('warning', ({ message }) => warnings.push(message))
   t.teardown(async () => {
-    await soon(supervisor.stop({ timeout: '3s' }), 'the crew is home', 6000).catch((error) =>
+    await soon(supervisor.stop({ timeout: '3s' }), 'the crew is home', 20_000).catch((error) =>
       t.comment(String(error)),
     )
   })
@@ -179,7 +181,8 @@ export const launcherOf = (of: Supervisor): Promise<number> =>
             return false
           }
         }),
-    { what: `a launcher of ${of.home}` },
+    // Every process of the machine is looked at.
+    { what: `a launcher of ${of.home}`, everyMs: 25 },
   )
 
 /** The states that an agent went through, in order. */

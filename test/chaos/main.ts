@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { createSupervisor } from '../../src/index.ts'
 import { sqliteRegistry } from '../../src/registry/sqlite.ts'
-import { Dice } from './dice.ts'
+import { Dice } from '../simulation/dice.ts'
 import { agentProcesses, launchers, type Seen } from './machine.ts'
 import { breaksIn, doublesIn, gapsIn, readLedger } from './verdict.ts'
 
@@ -38,7 +38,7 @@ const START_LIMIT_MS = 60_000
 const STRANGERS = 5
 const VICTIMS = ['supervisor', 'launcher', 'both'] as const
 
-const dice = new Dice(seed)
+const dice = new Dice(`${seed}`)
 const folder = mkdtempSync(join(tmpdir(), 'reeve-chaos-'))
 const [home, database, ledger] = [join(folder, 'home'), join(folder, 'agents.db'), join(folder, 'ledger')]
 const wrong: string[] = []
@@ -108,14 +108,14 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 for (let round = 1; round <= kills && wrong.length === 0; round++) {
   const { host, ready } = startHost(round)
   // One in eight is killed while it still recovers.
-  const early = dice.below(8) === 0
-  const victim = dice.one(VICTIMS)
-  const afterMs = dice.below(early ? 250 : 900)
+  const early = dice.between(0, 7) === 0
+  const victim = dice.pick(VICTIMS)
+  const afterMs = dice.between(0, early ? 249 : 899)
   try {
     if (!early) await ready
     await pause(afterMs)
     if (victim !== 'supervisor') killLaunchers()
-    if (victim === 'launcher') await pause(dice.below(300))
+    if (victim === 'launcher') await pause(dice.between(0, 299))
     await killed(host)
   } catch (error) {
     wrong.push(error instanceof Error ? error.message : String(error))

@@ -31,7 +31,7 @@ t.test('a supervisor is killed: its agents go down their ladders, and nothing is
   symlinkSync(elsewhere, join(home, 'link'))
   const rig = new Rig(home)
   const file = join(elsewhere, 'stray')
-  const rungs = [{ signal: 'SIGTERM', waitMs: 4000 }] as const
+  const rungs = [{ signal: 'SIGTERM', waitMs: 6000 }] as const
   const orders = [
     rig.order([fixture('runs-forever.sh')], { rungs }),
     rig.order([fixture('ignores-sigterm.sh')], { rungs }),
@@ -43,9 +43,9 @@ t.test('a supervisor is killed: its agents go down their ladders, and nothing is
   const stray = mustIdentify((await pidsIn(file))[0] as number)
   await until('its trap is set', () => rig.log(orders[1] as LaunchOrder).includes('ready'))
   supervisor.child.kill('SIGKILL')
-  await untilDead(agents[0] as ProcessIdentity, 3900)
+  await untilDead(agents[0] as ProcessIdentity, 5900)
   t.ok(isAlive(agents[1] as ProcessIdentity), 'one that ignores SIGTERM has its time')
-  for (const process of [...agents, stray, launcher]) await untilDead(process, 12_000)
+  for (const process of [...agents, stray, launcher]) await untilDead(process)
   t.notOk(existsSync(home), 'an ephemeral home is removed')
   t.equal(readFileSync(join(elsewhere, 'precious'), 'utf8'), 'kept', 'and no link followed')
 })
@@ -87,7 +87,7 @@ t.test('only SIGKILL ends a launcher, and a new one goes on', async (t) => {
   process.kill(diesProcess.pid, 'SIGKILL')
   const start = realClock.now()
   t.same((await rig.answer('EXITED', dies)).exit, { code: null, signal: null })
-  t.ok(realClock.now() - start < 5000, `noticed after ${(realClock.now() - start).toFixed(0)} ms`)
+  t.ok(realClock.now() - start < 20_000, `noticed after ${(realClock.now() - start).toFixed(0)} ms`)
   t.match(await rig.launcher.usage([stubborn]), [{ processes: 2 }])
   rig.launcher.signal(stubborn, 'SIGKILL')
   await rig.answer('EXITED', stubborn)
@@ -112,7 +112,7 @@ t.test('a launcher is killed amidst launches: each is answered, and none runs un
     if (i === 20) process.kill(first, 'SIGKILL')
   }
   for (const order of orders) {
-    const { type } = await until('an answer', () => rig.of(order)[0], 8000)
+    const { type } = await until('an answer', () => rig.of(order)[0])
     t.ok(type === 'SPAWNED' || type === 'SPAWN_FAILED', type)
   }
   t.same(await rig.end(), [])
@@ -137,7 +137,7 @@ t.test('a launcher is killed while it closes: another ends what lives', async (t
 t.test('descriptors that leaked into a supervisor do not live on in its launcher', async (t) => {
   const home = temporaryFolder(t)
   const order = new Rig(home).order([fixture('ignores-sigterm.sh')], {
-    rungs: [{ signal: 'SIGTERM', waitMs: 2000 }],
+    rungs: [{ signal: 'SIGTERM', waitMs: 60_000 }],
   })
   // Node itself closes what it inherits, up to the first gap above 15.
   const gap = Array.from({ length: 20 }, () => 'ignore' as const)
@@ -151,8 +151,9 @@ t.test('descriptors that leaked into a supervisor do not live on in its launcher
   for (const reader of readers) reader.once('close', () => open--).resume()
   t.equal(open, 200)
   supervisor.child.kill('SIGKILL')
-  await until('every pipe has ended', () => open === 0, 1000)
+  await until('every pipe has ended', () => open === 0)
   t.ok(isAlive(launcher) && isAlive(agent), 'while launcher and agent live')
+  process.kill(agent.pid, 'SIGKILL')
   for (const process of [agent, launcher]) await untilDead(process)
 })
 

@@ -65,7 +65,7 @@ export async function rotator(
   return { child, said: () => said }
 }
 
-const ROUNDS = 50
+const ROUNDS = 25
 
 /**
  * A flood, and one after another who rotates its log and is killed at a random moment, until it was rotated `times` times:

@@ -31,7 +31,7 @@ export function temporaryFolder(t: Test): string {
 export async function until<T>(
   what: string,
   probe: () => T | undefined | false | null,
-  ms = 20_000,
+  ms = 30_000,
 ): Promise<T> {
   for (const endMs = realClock.now() + ms; ; ) {
     const found = probe()
@@ -149,7 +149,7 @@ export class Rig {
 
   /** Ends everything; tells what carries one of our markers all the same, and ends that too. */
   async end(): Promise<string[]> {
-    await this.launcher.close(8000)
+    await this.launcher.close(20_000)
     const pass = new MarkerPass(realClock)
     const left = await held(
       Promise.all(this.#orders.map(({ marker }) => pass.find({ marker, notBefore: 0 }))),

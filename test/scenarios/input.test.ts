@@ -51,7 +51,7 @@ t.test('an agent that does not read: bounded, refused after a while, the host ne
   const outcomes = await soon(Promise.all(sends), 'all settle')
   t.ok(outcomes.includes('not_accepting_input'))
   t.same([...new Set(outcomes)].sort(), ['not_accepting_input', 'sent'])
-  t.ok(longest < 1000, `longest pause ${longest}`)
+  t.ok(longest < 5000, `longest pause ${longest}`)
   t.match(await soon(agent.stop(), 'stopped'), { killedGracefully: true })
 })
 

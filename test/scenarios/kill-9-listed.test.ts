@@ -34,7 +34,7 @@ for (const launcher of [undefined, 'inline'] as const)
       took.sort((a, b) => a - b)
       t.comment(`median ${took[5]?.toFixed(1)} ms, most ${took[9]?.toFixed(1)} ms`)
       t.ok((took[2] ?? 99) < 50, 'within 50 ms')
-      t.ok((took[9] ?? 9999) < 2000, 'a tired machine is allowed some more')
+      t.ok((took[9] ?? 99_999) < 10_000, 'a tired machine is allowed some more')
     },
   )
 

@@ -1,6 +1,7 @@
 /** Agents that are asked whether they are ready, and whether they are well, by real programs that answer. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer as createHttpServer } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import type { AgentSpec } from '../../src/index.ts'
@@ -23,7 +24,7 @@ nothingIsLeft(t)
 async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
+  const { port } = server.address() as AddressInfo
   await new Promise((resolve) => server.close(resolve))
   return port
 }
@@ -51,7 +52,7 @@ t.test('ready by http: a status from 200 to 399; others and no answer are asked 
   const http = (port: number) => ({
     url: `http://user:secret@127.0.0.1:${port}/health?token=secret`,
     every: 10,
-    timeout: '300ms',
+    timeout: '1s',
   })
   const agents = [
     c.spawn({ ...serves(a, '503', 'hang', '404', '302'), ready: { http: http(a) } }),
@@ -73,18 +74,22 @@ t.test(
   'never ready: ready_timeout says what was answered last; asked no more once the life is over',
   async (t) => {
     const c = await crew(t)
-    const [port, other] = [await freePort(), await freePort()]
+    const port = await freePort()
+    const unwellServer = createHttpServer((_, response) => response.writeHead(500).end())
+    await new Promise<void>((resolve) => unwellServer.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => unwellServer.close())
+    const { port: other } = unwellServer.address() as AddressInfo
     const agents = [
-      c.spawn({ command: FOREVER, ready: { port, timeout: '400ms' } }),
+      c.spawn({ command: FOREVER, ready: { port, timeout: '3s' } }),
       c.spawn({
-        ...serves(other, '500'),
-        ready: { http: { url: `http://127.0.0.1:${other}/`, every: 10 }, timeout: '2s' },
+        command: FOREVER,
+        ready: { http: { url: `http://127.0.0.1:${other}/`, every: 10 }, timeout: '3s' },
       }),
     ] as const
     const silent = await refusal(() => soon(agents[0].ready, 'not ready'), 'ready_timeout')
     t.match(
       silent.message,
-      /within 400 ms \(ready\.timeout\); last: port 127\.0\.0\.1:\d+: connect ECONNREFUSED/,
+      /within 3000 ms \(ready\.timeout\); last: port 127\.0\.0\.1:\d+: connect ECONNREFUSED/,
     )
     const unwell = await refusal(() => soon(agents[1].ready, 'not ready'), 'ready_timeout')
     t.match(unwell.message, /last: http http:\/\/127\.0\.0\.1:\d+\/: status 500/)
@@ -129,7 +134,7 @@ t.test(
 
     const never = c.spawn({
       command: FOREVER,
-      ready: { exec: ['sh', '-c', 'echo "no database" >&2; exit 2'], timeout: '500ms' },
+      ready: { exec: ['sh', '-c', 'echo "no database" >&2; exit 2'], timeout: '5s' },
     })
     const error = await refusal(() => soon(never.ready, 'not ready'), 'ready_timeout')
     t.match(error.message, /last: exec sh: it exited with code 2: no database$/)
@@ -169,7 +174,7 @@ t.test(
   async (t) => {
     const c = await crew(t)
     const port = await freePort()
-    const http = { url: `http://127.0.0.1:${port}/`, every: 20, timeout: '2s' }
+    const http = { url: `http://127.0.0.1:${port}/`, every: 20, timeout: '30s' }
     const restart = {
       policy: 'transient',
       backoff: { initial: 1 },

@@ -48,7 +48,7 @@ t.test('a second signal kills every agent at once', async (t) => {
   t.ok(alive(pid), 'it ignores SIGTERM, and its grace is an hour')
   h.signal('SIGTERM')
   t.match(await h.exited, { code: null, signal: 'SIGINT' })
-  t.ok(performance.now() - began < 8000)
+  t.ok(performance.now() - began < 30_000)
   t.notOk(alive(pid))
 })
 

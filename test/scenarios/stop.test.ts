@@ -53,9 +53,9 @@ t.test('the timeout bounds it: those that would take longer are killed before, n
   )
   await Promise.all(agents.map(({ ready }) => ready))
   const began = performance.now()
-  t.same(await c.stop({ timeout: '1s' }), { ended: 5, escaped: [], timedOut: false })
+  t.same(await c.stop({ timeout: '4s' }), { ended: 5, escaped: [], timedOut: false })
   const tookMs = performance.now() - began
-  t.ok(tookMs > 500 && tookMs < 8000, `${tookMs}`)
+  t.ok(tookMs > 2000 && tookMs < 20_000, `${tookMs}`)
 })
 
 t.test('who is told that it stops, and stops it too, gets the same answer; it stops once', async (t) => {
