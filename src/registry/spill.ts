@@ -37,7 +37,8 @@ export class SpillBacklog implements Backlog {
   #beyond: { from: number; count: number } | undefined
   /** The file takes no more (the disk is full): what comes now waits here, and is bounded. */
   #unwritten: MemoryBacklog | undefined
-  #reader: FileHandle | undefined
+  /** Opened by whoever reads back first; those that read meanwhile wait for the same one. */
+  #reader: Promise<FileHandle> | undefined
 
   /** Makes the file (0600). Throws what the file system says. */
   constructor(path: string, header: SpillHeader, trouble: (cause: unknown) => void) {
@@ -97,7 +98,9 @@ export class SpillBacklog implements Backlog {
 
   /** Removes the file when everything in it was taken; else it stays, for a successor. */
   async close(): Promise<void> {
-    await this.#reader?.close()
+    // Whoever could not open it was told so.
+    const reader = await this.#reader?.catch(() => undefined)
+    await reader?.close()
     fs.closeSync(this.#fd)
     if (this.size === 0) fs.rmSync(this.path, { force: true })
   }
@@ -137,12 +140,22 @@ export class SpillBacklog implements Backlog {
     if (beyond.count === 0) this.#beyond = undefined
   }
 
+  async #opened(): Promise<FileHandle> {
+    this.#reader ??= open(this.path, 'r')
+    try {
+      return await this.#reader
+    } catch (cause) {
+      this.#reader = undefined
+      throw cause
+    }
+  }
+
   /** At most `count` whole lines from there on. */
   async #read(from: number, count: number): Promise<{ entries: Entry[]; bytes: number }> {
-    this.#reader ??= await open(this.path, 'r')
+    const reader = await this.#opened()
     let buffer = Buffer.alloc(CHUNK_BYTES)
     for (;;) {
-      const { bytesRead } = await this.#reader.read(buffer, 0, buffer.length, from)
+      const { bytesRead } = await reader.read(buffer, 0, buffer.length, from)
       const text = buffer.subarray(0, bytesRead)
       const end = text.lastIndexOf(10) + 1
       if (end === 0 && bytesRead === buffer.length) {

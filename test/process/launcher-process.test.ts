@@ -82,7 +82,7 @@ t.test('only SIGKILL ends a launcher, and a new one goes on', async (t) => {
   t.match(await rig.answer('SWEPT', over), { escaped: [], swept: [strays[1]?.pid] })
   t.ok(rig.warnings.some((text) => /is gone; a new one takes over/.test(text)))
   t.not(rig.launcher.pid, first.pid)
-  await rig.answer('SPAWNED', meanwhile).catch(() => rig.answer('SPAWN_FAILED', meanwhile))
+  await until('it is answered', () => rig.of(meanwhile).some(({ type }) => /^SPAWN(ED|_FAILED)$/.test(type)))
 
   process.kill(diesProcess.pid, 'SIGKILL')
   const start = realClock.now()

@@ -52,6 +52,27 @@ t.test('an outage of any length: memory holds a window, the file holds all, in o
   t.notOk(fs.existsSync(backlog.path))
 })
 
+t.test('many who read back at the same time share one descriptor, and none is left open', async (t) => {
+  const backlog = backlogIn(t.testdir())
+  for (let seq = 1; seq <= 12_000; seq += 1) backlog.push(entry(seq))
+  const opened = () =>
+    fs
+      .readdirSync('/proc/self/fd')
+      .map((fd) => {
+        try {
+          return fs.readlinkSync(`/proc/self/fd/${fd}`)
+        } catch {
+          return 'the one that lists them'
+        }
+      })
+      .filter((file) => file === backlog.path).length
+  const all = await Promise.all(Array.from({ length: 5 }, () => backlog.of('a')))
+  for (const each of all) t.equal(each.length, 12_000)
+  t.equal(opened(), 2, 'one to write, one to read')
+  await backlog.close()
+  t.equal(opened(), 0)
+})
+
 t.test(
   'a full disk: what comes waits in memory, behind what is written, and no half line stays',
   async (t) => {
