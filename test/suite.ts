@@ -12,20 +12,42 @@ import t from 'tap'
 const JOBS = 3
 /** A file that has not ended by then is ended, with a word on what it was doing. */
 const TIMEOUT_MS = 120_000
-/** Folders whose files only read and compute, and share what takes long to load: a process for all of them. */
-const TOGETHER = ['architecture', 'observe']
-/** Those with the longest tests begin, so that none is left alone at the end. */
-const FIRST = ['scenarios', 'daemon', 'process', 'health', 'contract', 'bench', 'registry']
+/** Folders whose files start hardly a process, and share what takes long to load: a process for each of these. */
+const TOGETHER = [['architecture'], ['observe', 'terminal', ''], ['machines'], ['registry']]
+/** What takes long begins, so that none of it is left alone at the end: these files, then the rest of these folders. */
+const LONGEST = [
+  'scenarios/heartbeats',
+  'simulation/simulation',
+  'scenarios/recovery',
+  'cli/cli',
+  'scenarios/starting',
+  'scenarios/mass-stop',
+  'process/launcher-process',
+  'scenarios/groups',
+  'process/log-keeper',
+  'mcp/mcp',
+  'scenarios/sinks',
+  'bench/bench',
+  'process/takeover',
+]
+const FIRST = ['scenarios', 'daemon', 'process', 'health', 'contract']
+/** Has processes of its own, though it stands among those that have none. */
+const ALONE = ['home-lock.test.js']
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const folderOf = (file: string): string => file.split('/')[0] ?? ''
-const rankOf = (file: string): number => FIRST.indexOf(folderOf(file)) + 1 || FIRST.length + 1
+/** `''`: of those that stand in none. */
+const folderOf = (file: string): string => (file.includes('/') ? (file.split('/')[0] ?? '') : '')
+/** The place in a list, what is not in it behind. */
+const placeIn = (list: readonly string[], each: string): number => list.indexOf(each) + 1 || list.length + 1
+const rankOf = (file: string): number =>
+  placeIn(LONGEST, file.replace(/\.test\.js$/, '')) * 100 + placeIn(FIRST, folderOf(file))
 const files = readdirSync(here, { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.js'))
   .sort((a, b) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1))
+const shares = (file: string): boolean => TOGETHER.flat().includes(folderOf(file)) && !ALONE.includes(file)
 const groups = [
-  ...TOGETHER.map((folder) => files.filter((file) => folderOf(file) === folder)),
-  ...files.filter((file) => !TOGETHER.includes(folderOf(file))).map((file) => [file]),
+  ...TOGETHER.map((folders) => files.filter((file) => shares(file) && folders.includes(folderOf(file)))),
+  ...files.filter((file) => !shares(file)).map((file) => [file]),
 ]
 
 // None of what tap's runner gave this process for its children.
