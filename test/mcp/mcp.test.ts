@@ -15,7 +15,7 @@ const [of2025, of2026] = await Promise.all(
   (['2025', '2026'] as const).map((era) => overStdio(t, { era, home: shared.home, name: `claude-${era}` })),
 ).then((all) => all as [StdioClient, StdioClient])
 const SHARED = { '2025': of2025, '2026': of2026 } as const
-const SILENT = { heartbeat: { timeout: '300ms', sources: ['report'] } }
+const SILENT = { heartbeat: { timeout: '1s', sources: ['report'] } }
 const forever = [fixture('runs-forever.sh')]
 
 for (const era of BOTH)

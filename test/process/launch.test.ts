@@ -221,7 +221,7 @@ both(t, 'an exit is told at once while another still holds its output', async (t
   const order = rig.order([fixture('leaves-stdout-open.sh'), file])
   await rig.spawn(order)
   const writer = mustIdentify((await pidsIn(file))[0] as number)
-  t.same((await rig.answer('EXITED', order, 1, 1000)).exit, { code: 0, signal: null })
+  t.same((await rig.answer('EXITED', order)).exit, { code: 0, signal: null })
   t.ok(isAlive(writer))
   t.match(rig.log(order), /last words/)
   rig.launcher.sweep(order, { gentle: false, killWaitMs: 3000 })

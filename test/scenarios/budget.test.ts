@@ -131,7 +131,7 @@ t.test('a ttl begins with a cancellation too, over all lives', async (t) => {
   const agent = c.spawn({
     command: [fixture('works-in-steps.sh'), '0.1'],
     ready: { line: 'begin' },
-    ttl: 600,
+    ttl: 5000,
     restart: ALWAYS,
   })
   await agent.ready

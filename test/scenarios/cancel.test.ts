@@ -144,7 +144,7 @@ t.test('a task is cancelled, whichever end its agents come to; others go on', as
   const other = c.spawn({ command: FOREVER, task: 'D' })
   await Promise.all([stopped.ready, stopping.ready, other.ready])
   await until(() => waiting.state === 'restarting' || null, { what: 'a backoff' })
-  void stopping.stop({ grace: 300 })
+  void stopping.stop({ grace: 1500 })
   await until(() => stopping.state === 'terminating' || null, { what: 'a stop' })
   const results = await soon(Promise.all(['A', 'B', 'C'].map((task) => c.cancel({ task }))), 'cancelled')
   t.match(results, [

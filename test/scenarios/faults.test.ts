@@ -122,7 +122,7 @@ t.test('a stop of everything from within a listener of every state is bounded', 
     const agent = c.spawn({ command: FOREVER })
     if (['terminating', 'reaping', 'killed'].includes(state)) await agent.ready.then(() => agent.stop())
     t.match(await soon(stopped, `stopped in ${state}`), { escaped: [], timedOut: false }, state)
-    await soon(agent.ended, 'ended', 100)
+    await soon(agent.ended, 'ended')
   }
 })
 

@@ -267,7 +267,7 @@ t.test('a ttl belongs to the agent: it ends a backoff too, and holds after resta
   t.match(await soon(waits.ended, 'ttl'), { state: 'killed', reason: { kind: 'ttl' }, incarnation: 1 })
   const busy = c.spawn({
     command: ['sleep', '0.05'],
-    ttl: 400,
+    ttl: 3000,
     restart: { policy: 'permanent', backoff: quick, intensity: false },
   })
   const record = await soon(busy.ended, 'ttl')

@@ -44,6 +44,7 @@ t.test(
       ],
     })
     const told: string[] = []
+    const heardSince = performance.now()
     c.on('sink-error', ({ sink, message }) => told.push(`${sink}: ${message}`))
     const agents = Array.from({ length: 20 }, () => c.spawn({ command: FOREVER }))
     await soon(Promise.all(agents.map(({ ready }) => ready)), 'all are ready')
@@ -59,10 +60,11 @@ t.test(
       'from 1, no gap, in order',
     )
     t.ok(told.includes('sink 2: thrown at once') && told.includes('sink 3: not yet'))
-    t.ok(told.length <= 12, 'told at most once a second each')
     const began = performance.now()
+    const seconds = Math.ceil((began - heardSince) / 1000)
+    t.ok(told.length <= 3 * (seconds + 1), 'told at most once a second each')
     t.match(await c.stop({ timeout: '2s' }), { escaped: [], timedOut: true })
-    t.ok(performance.now() - began < 10_000)
+    t.ok(performance.now() - began < 20_000)
   },
 )
 
@@ -88,7 +90,7 @@ t.test(
     t.match((await refusal(() => c.records(), 'registry_unavailable')).message, /locked/)
     await refusal(() => c.history(agent.id), 'registry_unavailable')
     await soon(agent.stop(), 'stopped')
-    await soon(agent.ended, 'ended', 100)
+    await soon(agent.ended, 'ended')
     ill = false
     const states = async () =>
       (await c.history(agent.id)).filter(({ from, to }) => from !== to).map(({ to }) => to)
