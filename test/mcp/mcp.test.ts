@@ -43,7 +43,7 @@ for (const era of BOTH)
       remember(pid)
 
       const stalled = await client.call('wait_agent', { agent: name, for: 'stalled' })
-      t.match(stalled.json, { reached: true, agent: { state: 'stalling', evidence: { limit_ms: 300 } } })
+      t.match(stalled.json, { reached: true, agent: { state: 'stalling', evidence: { limit_ms: 1000 } } })
 
       const cancelled = await client.call('cancel_agent', {
         agent: name,

@@ -77,14 +77,20 @@ export async function killedRotating(
   times: number,
 ): Promise<{ log: string; killed: number }> {
   const log = join(folder(t), 'a.log')
-  const agent = flood(t, log, 600_000, 3)
+  // It never ends by itself: however long it takes.
+  const agent = flood(t, log, 1e9, 1)
   let killed = 0
+  let mostMs = 40
+  const rotations = () => readdirSync(join(log, '..')).length
   const isEnough = () => killed >= ROUNDS && existsSync(`${log}.${times}`)
   for (; !isEnough() && agent.exitCode === null; killed++) {
-    const { child } = await rotator(t, program, [[log, { maxBytes: 256 * 1024, keep: 1000 }]])
-    await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 40))
+    const { child } = await rotator(t, program, [[log, { maxBytes: 64 * 1024, keep: 10_000 }]])
+    const before = rotations()
+    await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * mostMs))
     child.kill('SIGKILL')
     await ended(child)
+    // It came to nothing: the next one has more time.
+    if (rotations() === before) mostMs *= 1.5
   }
   agent.kill('SIGKILL')
   await ended(agent)
