@@ -11,7 +11,7 @@ import t from 'tap'
 /** What runs at a time: files with real processes wait more than they compute. */
 const JOBS = 3
 /** A file that has not ended by then is ended, with a word on what it was doing. */
-const TIMEOUT_MS = 120_000
+const TIMEOUT_MS = 180_000
 /** Folders whose files start hardly a process, and share what takes long to load: a process for each of these. */
 const TOGETHER = [['architecture'], ['observe', 'terminal', ''], ['machines'], ['registry']]
 /** What takes long begins, so that none of it is left alone at the end: these files, then the rest of these folders. */
