@@ -34,6 +34,7 @@ import {
   refusalOf,
   strongerReason,
 } from './restart.ts'
+import { sendFrom } from './sending.ts'
 import { inOrder } from './strategies.ts'
 
 export type ChildrenLogic = ActorLogic<ChildrenSnapshot, ChildrenEvent, ChildrenInput>
@@ -167,7 +168,7 @@ class Keeper {
       default:
         if (event.incarnation !== undefined && event.incarnation !== child.incarnation) return
         if (event.type === 'EXITED') child.exit = event.exit
-        if (child.ref) child.ref.send({ ...event, incarnation: child.incarnation })
+        if (child.ref) sendFrom(this.#scope, child.ref, { ...event, incarnation: child.incarnation })
         else if (event.type === 'NOTE' && child.state) {
           // Between two lives the agent itself is what is noted.
           const { event: word, evidence } = event
@@ -275,7 +276,7 @@ class Keeper {
   #tell(child: Child, entry: EntryDraft, ended: boolean): void {
     child.state = entry.to
     const { shared, current } = this.#input.children
-    shared.root.send({ type: 'TOLD', entry, ended } satisfies Told)
+    sendFrom(this.#scope, shared.root, { type: 'TOLD', entry, ended } satisfies Told)
     if (entry.to !== 'running' || entry.from === 'running') return
     child.wasReady = true
     if (current?.member === child && !current.ending) this.#regrouping.settled(child)
@@ -285,7 +286,11 @@ class Keeper {
     if (!isPassing(request.reason)) this.#intend(child, request)
     if (child.ref) {
       const { incarnation } = child
-      child.ref.send({ ...request, type: request.type === 'KILL' ? 'KILL' : 'STOP', incarnation })
+      sendFrom(this.#scope, child.ref, {
+        ...request,
+        type: request.type === 'KILL' ? 'KILL' : 'STOP',
+        incarnation,
+      })
       return
     }
     if (child.intent !== 'end') return
@@ -314,7 +319,7 @@ class Keeper {
       child.intent = 'again'
       // A successor of this supervisor has to know that it is to come back.
       const evidence = { ...request.evidence, again: true as const }
-      child.ref.send({ ...request, evidence, type: 'STOP', incarnation: child.incarnation })
+      sendFrom(this.#scope, child.ref, { ...request, evidence, type: 'STOP', incarnation: child.incarnation })
     } else if (due.has(child)) this.#regrouping.resume()
     else {
       this.#following.cancel(child)

@@ -8,6 +8,7 @@ import type { ChildrenInput, ChildrenScope, GroupNews, GroupOutput, GroupTold, O
 import { type Child, type GroupChild, placeOf } from './members.ts'
 import type { EndRequest, Regrouping } from './regrouping.ts'
 import { type LifeEnd, NO_HISTORY, refusalOf } from './restart.ts'
+import { sendFrom } from './sending.ts'
 
 /** The id of a group's actor. No agent's id holds a colon. */
 const ACTOR = 'group:'
@@ -63,12 +64,12 @@ export class InnerGroups {
   begin(group: GroupChild): void {
     this.#input.children.live += group.up ? 0 : 1
     group.up = true
-    group.ref.send({ type: 'START' })
+    sendFrom(this.#scope, group.ref, { type: 'START' })
   }
 
   end(group: GroupChild, { reason, killAtMs, giveUpAtMs }: EndRequest): void {
     const comesBack = this.#input.children.closing !== 'for_good' && group.spec.restart.type !== 'temporary'
-    group.ref.send({ type: 'END', comesBack, reason, killAtMs, giveUpAtMs })
+    sendFrom(this.#scope, group.ref, { type: 'END', comesBack, reason, killAtMs, giveUpAtMs })
   }
 
   /** It is down already. */
@@ -156,7 +157,7 @@ export class InnerGroups {
   /** Nobody starts it again: those of its members that waited for that end. */
   #discard(group: GroupChild, message: string): void {
     const reason = { kind: 'strategy', by: group.spec.path, message } as const
-    group.ref.send({ type: 'END', comesBack: false, reason, ...NO_LIMIT })
+    sendFrom(this.#scope, group.ref, { type: 'END', comesBack: false, reason, ...NO_LIMIT })
   }
 
   #place(group: GroupChild) {
@@ -164,7 +165,12 @@ export class InnerGroups {
   }
 
   #told(path: string, state: GroupTold['state'], cause: string): void {
-    this.#input.children.shared.root.send({ type: 'GROUP_TOLD', path, state, cause } satisfies GroupTold)
+    sendFrom(this.#scope, this.#input.children.shared.root, {
+      type: 'GROUP_TOLD',
+      path,
+      state,
+      cause,
+    } satisfies GroupTold)
   }
 }
 

@@ -49,6 +49,7 @@ export const ERRORS = {
   timed_out:
     'What was asked goes on, and was not done within the time that the caller had. `record` is attached.',
   too_busy: 'As many streams are open as one daemon serves. Close some.',
+  inspector_failed: 'The inspector cannot listen on 127.0.0.1; the message says why.',
   launcher_failed: 'The launcher could not be started, or does not answer.',
   platform_unsupported:
     'Reeve runs on Linux and on macOS, where not everything can be had; the message says what is missing here.',

@@ -177,4 +177,5 @@ export const entriesOptionsSchema = z.strictObject({
   since: z.union([count, text], 'must be a number, "supervisorId:seq" or "start"').optional(),
   signal: abortSignal.optional(),
 })
+export const inspectionOptionsSchema = z.strictObject({ signal: abortSignal.optional() })
 export const inputSchema = z.string('must be a text')

@@ -47,6 +47,11 @@ export interface EntriesOptions {
   readonly signal?: AbortSignal
 }
 
+export interface InspectionOptions {
+  /** Ends it, quietly. */
+  readonly signal?: AbortSignal
+}
+
 /** Every method is described at `Supervisor`'s own of the same name. */
 export interface Reeve {
   spawn(spec: AgentSpec): Awaitable<AgentHandle>
@@ -79,6 +84,7 @@ export interface Reeve {
   /** Returns what takes the listener out again. */
   on<E extends keyof SupervisorEvents>(event: E, fn: (payload: SupervisorEvents[E]) => unknown): () => void
   entries(options?: EntriesOptions): AsyncIterable<Entry>
+  inspection(options?: InspectionOptions): AsyncIterable<string>
 }
 
 /** One agent, over all its lives. Every member is described at `Agent`'s own of the same name. */

@@ -30,6 +30,7 @@ import {
   entriesOptionsSchema,
   filterSchema,
   inputSchema,
+  inspectionOptionsSchema,
   killStalledSchema,
   logOptionsSchema,
   removeOptionsSchema,
@@ -41,7 +42,7 @@ import { type Outside, realOutside } from './outside.ts'
 import { baseOf } from './plan.ts'
 import { isSupported } from './platform.ts'
 import { allRecords, historyOf, notFound, removeAgent } from './queries.ts'
-import type { EntriesOptions, LogOptions, Reeve, Selection } from './reeve.ts'
+import type { EntriesOptions, InspectionOptions, LogOptions, Reeve, Selection } from './reeve.ts'
 import { type AgentRecord, matches, type RecordFilter } from './registry/record.ts'
 import type { Runtime } from './runtime.ts'
 import type { Seat } from './seat.ts'
@@ -315,6 +316,17 @@ export class Supervisor implements Reeve {
     return follow(this.#runtime, since, signal)
   }
 
+  /**
+   * All actors (the root, groups, each life) with their machines, then their events and snapshots: frames of the Stately
+   * inspector's protocol, each as JSON, until the supervisor has stopped. It costs nothing while nobody reads.
+   *
+   * @throws ReeveError `invalid_spec`
+   */
+  inspection(options: InspectionOptions = {}): AsyncIterable<string> {
+    const { signal } = parseStrictly(inspectionOptionsSchema, options, 'inspection')
+    return inspectedLater(this.actor, signal)
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop().then(() => {})
   }
@@ -352,6 +364,15 @@ export class Supervisor implements Reeve {
     )
     return this.#stopping
   }
+}
+
+/** What converts is loaded by the first who looks. */
+async function* inspectedLater(
+  actor: Supervisor['actor'],
+  signal: AbortSignal | undefined,
+): AsyncGenerator<string> {
+  const { inspected } = await import('./observe/inspection/inspection.ts')
+  yield* inspected(actor, { signal })
 }
 
 const isSelection = (which: Selection | StopSupervisorOptions): which is Selection =>

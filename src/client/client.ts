@@ -14,11 +14,12 @@ import type {
   StopOptions,
 } from '../kill.ts'
 import { Listeners, type SupervisorEvents } from '../listeners.ts'
-import type { EntriesOptions, LogOptions, Reeve, Selection } from '../reeve.ts'
+import type { EntriesOptions, InspectionOptions, LogOptions, Reeve, Selection } from '../reeve.ts'
 import type { AgentRecord, RecordFilter } from '../registry/record.ts'
+import { serverEvents } from '../server-events.ts'
 import type { AgentSpec } from '../spec.ts'
 import { type Duration, durationMs } from '../strict.ts'
-import { fromWire, toWire } from '../wire.ts'
+import { errorFromWire, fromWire, isWireError, toWire } from '../wire.ts'
 import { RemoteAgent } from './agent.ts'
 import { followEntries } from './follow.ts'
 import { followLog } from './follow-log.ts'
@@ -218,6 +219,15 @@ export class ReeveClient implements Reeve {
       since,
       signals: [this.#closed.signal, ...(signal ? [signal] : [])],
     })
+  }
+
+  /** As `Supervisor.inspection`. Throws `daemon_not_running` when the daemon goes away meanwhile. */
+  async *inspection({ signal }: InspectionOptions = {}): AsyncGenerator<string, void, void> {
+    for await (const { event, data } of serverEvents(this.#transport.text('/v1/inspection', { signal }))) {
+      const failure: unknown = event === 'error' ? JSON.parse(data) : undefined
+      if (isWireError(failure)) throw errorFromWire(failure)
+      if (event === 'frame') yield data
+    }
   }
 
   /** Ends every agent in reverse order, then the daemon. Resolves when its process is gone. */

@@ -1,8 +1,8 @@
 /** The log of a daemon, followed across connections and daemons. */
 import type { Entry } from '../../machines/events.ts'
 import { ReeveError } from '../errors.ts'
+import { serverEvents } from '../server-events.ts'
 import { errorFromWire, fromWire, isWireError } from '../wire.ts'
-import { serverEvents } from './events.ts'
 import type { Patience } from './patience.ts'
 import type { Transport } from './transport.ts'
 

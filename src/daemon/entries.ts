@@ -71,4 +71,19 @@ export const entryRoutes = [
       return textStream(call, pieces, { ...EVENTS, first: `retry: 1000\n${event('hello', {})}` })
     },
   }),
+
+  route({
+    method: 'get',
+    path: '/v1/inspection',
+    summary:
+      'Every XState actor as it is now, then its events and snapshots, as server-sent events: frame, in the words of the Stately inspector’s protocol. Heartbeats are left out.',
+    answer: 'events',
+    errors: ['too_busy'],
+    handle(call) {
+      async function* pieces(signal: AbortSignal) {
+        for await (const frame of call.reeve.inspection({ signal })) yield `event: frame\ndata: ${frame}\n\n`
+      }
+      return textStream(call, pieces, { ...EVENTS, failure: (cause) => event('error', wireError(cause)) })
+    },
+  }),
 ]

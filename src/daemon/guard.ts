@@ -1,5 +1,6 @@
 /** Who may ask. On the Unix socket: the user, whose file it is. On TCP: whoever has the token and comes by our own name. */
 import { ReeveError } from '../errors.ts'
+import { bearerIn, type CameBy, refuseForeign } from '../loopback.ts'
 import type { Supervisor } from '../supervisor.ts'
 import type { Requester } from './requester.ts'
 import { bearerOf } from './tokens.ts'
@@ -10,23 +11,18 @@ export interface Door {
   port: number | null
 }
 
-export interface Asking {
-  readonly host: string | undefined
-  readonly origin: string | undefined
+export interface Asking extends CameBy {
   readonly authorization: string | undefined
 }
 
-const NAMES = ['127.0.0.1', 'localhost', '[::1]']
-
 /**
- * A page in a browser reaches every port of this machine, by any name that someone lets point here: the token, the Host
- * and the Origin have to be ours.
+ * On TCP the token, the Host and the Origin have to be ours.
  *
  * @throws ReeveError `unauthorized`, `forbidden`
  */
 export function admitted(door: Door, asking: Asking, token: string, reeve: Supervisor): Requester {
-  if (door.port !== null) checkNames(door.port, asking)
-  const [, given] = /^Bearer +(\S+)$/i.exec(asking.authorization ?? '') ?? []
+  if (door.port !== null) refuseForeign(door.port, asking)
+  const given = bearerIn(asking.authorization)
   if (given === undefined) {
     if (asking.authorization !== undefined) throw unauthorized('the Authorization is no "Bearer TOKEN"')
     if (door.port !== null)
@@ -44,14 +40,4 @@ export function admitted(door: Door, asking: Asking, token: string, reeve: Super
   return { agent: agent.name }
 }
 
-function checkNames(port: number, { host, origin }: Asking): void {
-  const ours = NAMES.flatMap((name) => [`${name}:${port}`, ...(port === 80 ? [name] : [])])
-  if (host === undefined || !ours.includes(host.toLowerCase()))
-    throw forbidden(`the Host ${JSON.stringify(host ?? '')} is not ours`, port)
-  if (origin !== undefined && !ours.some((each) => origin.toLowerCase() === `http://${each}`))
-    throw forbidden(`the Origin ${JSON.stringify(origin)} is not ours`, port)
-}
-
 const unauthorized = (why: string): ReeveError => new ReeveError('unauthorized', why)
-const forbidden = (why: string, port: number): ReeveError =>
-  new ReeveError('forbidden', `${why}. Ask http://127.0.0.1:${port}.`)

@@ -38,6 +38,7 @@ export const STATUS_CODES = {
   route_not_found: 404,
   timed_out: 504,
   too_busy: 503,
+  inspector_failed: 500,
   launcher_failed: 500,
   platform_unsupported: 501,
   internal: 500,

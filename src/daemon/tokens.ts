@@ -2,10 +2,11 @@
  * The home's token, and one for each agent, made from it: an agent's token says who asks. Nothing is remembered, so
  * nothing has to be forgotten, and the token of an agent that was adopted is still good.
  */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import { errnoOf, messageOf, ReeveError } from '../errors.ts'
+import { isSameSecret } from '../loopback.ts'
 
 export const tokenFile = (home: string): string => path.join(home, 'token')
 
@@ -64,12 +65,9 @@ export type Bearer = { readonly kind: 'home' } | { readonly kind: 'agent'; reado
 
 /** Whose token this is; `undefined` when it is nobody's. */
 export function bearerOf(home: string, token: string): Bearer | undefined {
-  if (same(token, home)) return { kind: 'home' }
+  if (isSameSecret(token, home)) return { kind: 'home' }
   const agentId = token.slice(0, token.indexOf('.'))
-  return agentId !== '' && same(token, agentToken(home, agentId)) ? { kind: 'agent', agentId } : undefined
-}
-
-function same(given: string, right: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(right)]
-  return a.length === b.length && timingSafeEqual(a, b)
+  return agentId !== '' && isSameSecret(token, agentToken(home, agentId))
+    ? { kind: 'agent', agentId }
+    : undefined
 }

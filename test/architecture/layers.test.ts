@@ -8,17 +8,17 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
   { name: 'machines', has: /^machines\//, sees: [] },
   {
     name: 'ground',
-    has: /^src\/(errors|clock|home|platform|snake-case|version|awaited)\.ts$/,
+    has: /^src\/(errors|clock|deferred|home|loopback|platform|snake-case|version|awaited)\.ts$/,
     sees: ['machines'],
   },
   { name: 'process', has: /^src\/process\//, sees: ['machines', 'ground'] },
   { name: 'health', has: /^src\/health\//, sees: ['machines', 'ground'] },
   { name: 'registry', has: /^src\/registry\//, sees: ['machines', 'ground'] },
-  { name: 'observe', has: /^src\/observe\//, sees: ['machines', 'ground'] },
+  { name: 'observe', has: /^src\/observe\/(?!inspector\/|dashboard\/)/, sees: ['machines', 'ground'] },
   // What is asked and answered, wherever agents are supervised: the supervisor has it, and so has its client.
   {
     name: 'words',
-    has: /^src\/(agent-health|group-options|group-record|handle-text|inherited-words|reeve|wire|json-schema|shapes|spec|probes|options|strict|size|kill|listeners)\.ts$/,
+    has: /^src\/(agent-health|group-options|group-record|handle-text|inherited-words|reeve|server-events|wire|json-schema|shapes|spec|probes|options|strict|size|kill|listeners)\.ts$/,
     sees: ['machines', 'ground', 'registry'],
   },
   // What the faces on a terminal share.
@@ -43,6 +43,17 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
     name: 'mcp',
     has: /^src\/mcp\//,
     sees: ['machines', 'ground', 'words', 'registry', 'observe', 'terminal'],
+  },
+  {
+    name: 'inspector',
+    has: /^src\/observe\/inspector\//,
+    sees: ['machines', 'ground', 'words', 'registry', 'observe'],
+  },
+  // What runs in a browser: it sees what its server sends it along.
+  {
+    name: 'dashboard',
+    has: /^src\/observe\/dashboard\//,
+    sees: ['machines', 'ground', 'words', 'registry', 'observe'],
   },
   { name: 'agent-kit', has: /^src\/agent-kit\//, sees: ['machines'] },
   {
@@ -76,6 +87,7 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
       'diagram',
       'mcp',
       'repl',
+      'inspector',
       'root',
       'daemon',
       'client',
@@ -95,6 +107,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   terminal: ['cli-table3', 'string-width'],
   diagram: ['@viz-js/viz'],
   repl: [],
+  inspector: ['xstate', 'ws'],
+  dashboard: [],
   mcp: ['zod', '@modelcontextprotocol/server', '@modelcontextprotocol/server/stdio'],
   root: ['xstate', 'zod', 'nanoid', 'ms'],
   daemon: ['zod', 'hono', '@hono/node-server'],

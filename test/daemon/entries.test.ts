@@ -2,9 +2,9 @@
 import http from 'node:http'
 import path from 'node:path'
 import t from 'tap'
-import { serverEvents } from '../../src/client/events.ts'
 import { createSupervisor, type Entry } from '../../src/index.ts'
 import { sqliteRegistry } from '../../src/registry/sqlite.ts'
+import { serverEvents } from '../../src/server-events.ts'
 import { crew, FOREVER, nothingIsLeft, refusal, remember, soon, temporaryFolder, until } from '../support.ts'
 import { ask, serving } from './rig.ts'
 

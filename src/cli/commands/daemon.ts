@@ -1,5 +1,5 @@
 /** The daemon itself: up, down, status, doctor. */
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { realClock } from '../../clock.ts'
 import type { DaemonOptions } from '../../daemon/daemon-options.ts'
 import type { Finding } from '../../daemon/doctor.ts'
@@ -8,13 +8,7 @@ import { span } from '../../observe/sentence.ts'
 import { entryLine } from '../../terminal/entry-line.ts'
 import { paint } from '../../terminal/screen.ts'
 import type { Desk } from '../desk.ts'
-
-const portNumber = (text: string): number => {
-  const port = Number(text)
-  if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new InvalidArgumentError('It has to be from 0 to 65535.')
-  return port
-}
+import { portNumber } from '../port-number.ts'
 
 interface UpGiven {
   detach?: boolean

@@ -31,6 +31,7 @@ const LOADERS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   status: async () => (await daemon()).status,
   doctor: async () => (await daemon()).doctorCommand,
   repl: async () => (await import('./repl.ts')).repl,
+  inspect: async () => (await import('./inspect.ts')).inspect,
   mcp: async () => (await import('./mcp.ts')).mcp,
   diagram: async () => (await import('./diagram.ts')).diagram,
   demo: async () => (await import('./demo.ts')).demo,
