@@ -1,6 +1,7 @@
 /** The log of an agent, followed across connections and daemons. */
+
+import { serverEvents } from '../server-events.ts'
 import { errorFromWire, isWireError } from '../wire.ts'
-import { serverEvents } from './events.ts'
 import { isPassing, untilAny } from './follow.ts'
 import type { Patience } from './patience.ts'
 import type { Transport } from './transport.ts'
