@@ -1,8 +1,9 @@
 /** Root, groups and agents as they run now, as a tree. */
 import type { GroupRecord } from '../group-record.ts'
 import type { Drawable } from '../observe/diagram.ts'
+import { AGENT_TONES } from '../observe/tones.ts'
 import { type Branch, drawableTree } from '../observe/tree.ts'
-import { AGENT_TONES, SUPERVISOR_TONES } from '../observe/views.ts'
+import { SUPERVISOR_TONES } from '../observe/views.ts'
 import type { Reeve } from '../reeve.ts'
 import type { AgentRecord } from '../registry/record.ts'
 import { whyOf } from '../terminal/why.ts'

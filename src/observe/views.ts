@@ -1,29 +1,16 @@
 /** The pictures that are kept in `diagrams/`: what each shows, and how it is laid out. */
 import { agentMachine } from '../../machines/agent.ts'
-import type { AgentState } from '../../machines/events.ts'
 import { supervisorMachine } from '../../machines/supervisor.ts'
 import type { Layout } from './dot.ts'
 import { type Graph, graphOf } from './graph.ts'
 import type { Tone, View } from './picture.ts'
+import { AGENT_TONES } from './tones.ts'
 
 export interface NamedView {
   readonly name: string
   readonly graph: Graph
   readonly view: View
   readonly layout: Layout
-}
-
-export const AGENT_TONES: Readonly<Record<AgentState, Tone>> = {
-  spawning: 'start',
-  pre_starting: 'start',
-  running: 'run',
-  stalling: 'doubt',
-  terminating: 'ending',
-  reaping: 'ending',
-  killed: 'end',
-  crashed: 'end',
-  completed: 'end',
-  restarting: 'between',
 }
 
 /** Of the root, and of every group. */

@@ -128,7 +128,7 @@ t.test(
         return reads
       },
     }
-    const root = createActor(createMachine({ context: { inner }, on: { POKE: {} } })).start()
+    const root = createActor(createMachine({ context: () => ({ inner }), on: { POKE: {} } })).start()
     root.send({ type: 'POKE' })
     t.equal(reads, 0)
     const frames = inspected(root)

@@ -77,7 +77,12 @@ const refusedConnection = (url: string): Promise<boolean> =>
   })
 
 t.test('who has no token, or comes from elsewhere, is refused', async (t) => {
-  const idle = { async *inspection() {} }
+  const idle = {
+    async *inspection() {},
+    records: async () => [],
+    history: async () => [],
+    on: () => () => {},
+  }
   const inspector = await openInspector(idle)
   t.teardown(() => inspector.close())
   const bare = inspector.socketUrl.replace(/\?.*/, '')

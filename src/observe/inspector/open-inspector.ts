@@ -1,7 +1,8 @@
 /** Looking at what runs, from a browser on this machine. */
-import type { InspectionOptions } from '../../reeve.ts'
+import type { Reeve } from '../../reeve.ts'
 import { assetAt } from './assets.ts'
 import { LocalServer } from './local-server.ts'
+import { type Looked, pageAnswer } from './page-answers.ts'
 import { Relay } from './relay.ts'
 
 export interface InspectorOptions {
@@ -26,29 +27,40 @@ export interface OpenInspector {
 }
 
 /** What can be looked at: a supervisor here, or a client of a daemon. */
-export interface Inspectable {
-  inspection(options?: InspectionOptions): AsyncIterable<string>
-}
+export type Inspectable = Pick<Reeve, 'inspection' | 'records' | 'history' | 'on'>
 
 /**
- * Opens an inspector: the Stately inspector's page, and its protocol on a WebSocket, on 127.0.0.1 with a token of its own.
+ * Opens an inspector on 127.0.0.1, with a token of its own: the Stately inspector's page, its protocol on a WebSocket, and
+ * Reeve's own page. All of it looks, and touches nothing.
  *
  * @throws ReeveError `inspector_failed`
  */
-export async function openInspector(
+export const openInspector = (
   reeve: Inspectable,
-  { port = 0 }: OpenInspectorOptions = {},
+  { local = false, ...options }: OpenInspectorOptions = {},
+): Promise<OpenInspector> => serve({ inspected: reeve, looked: reeve }, options, local ? '/' : '/stately')
+
+export interface Sources {
+  readonly inspected: Pick<Reeve, 'inspection'>
+  /** Absent: Reeve's own page has nothing to show. */
+  readonly looked?: Looked
+}
+
+export async function serve(
+  { inspected, looked }: Sources,
+  { port = 0 }: InspectorOptions,
+  path: '/' | '/stately',
 ): Promise<OpenInspector> {
-  const relay = new Relay({ frames: (signal) => reeve.inspection({ signal }) })
+  const relay = new Relay({ frames: (signal) => inspected.inspection({ signal }) })
   const server = new LocalServer({
     port,
     asset: assetAt,
-    answer: () => undefined,
+    answer: (call) => looked && pageAnswer(looked, call),
     upgraded: (request, socket, head) => relay.take(request, socket, head),
   })
   await server.listen()
   return {
-    url: server.urlOf('/stately'),
+    url: server.urlOf(path),
     socketUrl: `ws://127.0.0.1:${server.port}/v1/inspection?token=${server.token}`,
     ref: () => server.ref(),
     async close() {

@@ -3,7 +3,7 @@ import type { AnyActorRef, InspectionEvent, Observer } from 'xstate'
 import { Deferred } from '../../deferred.ts'
 import { messageOf } from '../../errors.ts'
 import { inspected } from '../inspection/inspection.ts'
-import { type InspectorOptions, type OpenInspector, openInspector } from './open-inspector.ts'
+import { type InspectorOptions, type OpenInspector, serve } from './open-inspector.ts'
 
 export interface StatelyInspectorOptions extends InspectorOptions {
   /** Told where to look, or why nobody can. Default: a line on stderr. */
@@ -29,7 +29,11 @@ export function statelyInspector(options: StatelyInspectorOptions = {}): Stately
 
   async function begin(root: AnyActorRef): Promise<void> {
     try {
-      const inspector = await openInspector({ inspection: (how) => inspected(root, how) }, rest)
+      const inspector = await serve(
+        { inspected: { inspection: (how) => inspected(root, how) } },
+        rest,
+        '/stately',
+      )
       opened.resolve(inspector)
       if (over) return inspector.close()
       tell(`Stately inspector: ${inspector.url}`)
