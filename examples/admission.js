@@ -1,6 +1,6 @@
 // No agent is begun on a machine that has no room for it; what runs there runs on, and comes back after a crash.
 // Exits with 0 when all went as it says here.
-import { createSupervisor } from '../dist/src/index.js'
+import { createSupervisor } from 'reeve'
 
 const sleeper = [process.execPath, '-e', 'setTimeout(() => {}, 600_000)']
 
