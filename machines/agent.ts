@@ -98,6 +98,8 @@ const pre_starting = life.createStateConfig({
     READY: { target: 'running', actions: ['setWorking', 'clearEvidence', ...tell('running', 'ready')] },
     PROBED: { actions: 'setEvidence' },
     ACTIVITY: { actions: ['setActivity', note('activity')] },
+    // Entered anew: only so is its delay reckoned anew.
+    EXTENDED: { target: 'pre_starting', reenter: true, actions: ['setReadyBy', note('extend')] },
   },
   after: {
     readyTimeout: {
@@ -118,6 +120,7 @@ const running = life.createStateConfig({
       { guard: 'saysIdle', target: '.idle', actions: ['setActivity', note('activity')] },
       { guard: 'saysWaiting', target: '.waiting', actions: ['setActivity', note('activity')] },
     ],
+    EXTENDED: { actions: note('extend') },
     STALLED: { target: 'stalling', actions: ['setEvidence', ...tell('stalling', 'deadline')] },
   },
 })

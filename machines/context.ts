@@ -55,6 +55,8 @@ export interface Adoption {
   readonly error: ErrorInfo | null
   /** Monotonic milliseconds. */
   readonly runningSinceMs: number | null
+  /** What is left of the time that it asked for to become ready. */
+  readonly readyLeftMs?: number | null
   readonly activity?: Activity | null
   readonly evidence?: Evidence | null
   /** Rungs of its ladder that were taken already, and what the last of them has still to wait. */
@@ -72,6 +74,10 @@ export interface Adoption {
 
 /** When it came to be so, in monotonic milliseconds; `null`: it has not. */
 export interface LifeTimes {
+  /** Its process was there. */
+  readonly spawned: number | null
+  /** When it has to be ready, where it asked for more time. */
+  readonly readyBy: number | null
   readonly running: number | null
   readonly terminating: number | null
   readonly exited: number | null
@@ -137,6 +143,8 @@ export function contextOf({ adopt, ...input }: LifeInput): LifeContext {
     cleanup: true,
     forced: adopt?.forced ?? false,
     times: {
+      spawned: adopt ? input.now() : null,
+      readyBy: adopt?.readyLeftMs == null ? null : input.now() + adopt.readyLeftMs,
       running: adopt?.runningSinceMs ?? null,
       terminating: null,
       exited: adopt?.exit ? input.now() : null,

@@ -161,6 +161,9 @@ export interface Evidence {
   readonly withinMs?: number
   /** The total that its ladder was given, where that was not the spec's. */
   readonly graceMs?: number
+  /** The time it asked for, in milliseconds, and until when that is: ISO 8601, UTC. */
+  readonly extendMs?: number
+  readonly extendedUntil?: string
   /** Nobody said in time whether anything of the tree is left. */
   readonly unverified?: true
   /** Why no further life follows an end that the policy would have restarted. */
@@ -201,6 +204,7 @@ export type EntryEvent =
   | 'deadline'
   | 'heartbeat'
   | 'activity'
+  | 'extend'
   | 'stop'
   | 'kill'
   | 'rung'
@@ -280,6 +284,13 @@ export type LifeAnswer = LifeAddress &
     /** It was asked whether it is ready, and is not yet. */
     | { readonly type: 'PROBED'; readonly evidence: Evidence }
     | { readonly type: 'HEARTBEAT'; readonly evidence?: Evidence; readonly reportOffset?: number }
+    /** It asked for time: to become ready, or until its next sign of life is due. */
+    | {
+        readonly type: 'EXTENDED'
+        readonly byMs: number
+        readonly evidence: Evidence
+        readonly reportOffset?: number
+      }
     | { readonly type: 'ACTIVITY'; readonly activity: Activity; readonly reportOffset?: number }
     | {
         readonly type: 'SIGNALLED'

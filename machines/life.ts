@@ -38,7 +38,7 @@ export const life = setup({
 
   delays: {
     spawnTimeout: ({ context }) => clamp(context.policy.spawnTimeoutMs),
-    readyTimeout: ({ context }) => clamp(context.policy.readyTimeoutMs),
+    readyTimeout: ({ context }) => clamp(readyDeadlineMs(context) - context.now()),
     stallGrace: ({ context }) => clamp(context.policy.stallGraceMs),
     rungWait: ({ context }) => clamp(remainingMs(context.ladder, context.now())),
     killWait: ({ context }) => clamp(context.policy.killWaitMs),
@@ -129,7 +129,21 @@ export const life = setup({
     })),
 
     // What the life remembers.
-    setProcess: assign(({ event }) => (event.type === 'SPAWNED' ? { process: event.process } : {})),
+    setProcess: assign(({ context, event }) =>
+      event.type === 'SPAWNED'
+        ? { process: event.process, times: { ...context.times, spawned: context.now() } }
+        : {},
+    ),
+    setReadyBy: assign(({ context, event }) =>
+      event.type === 'EXTENDED'
+        ? {
+            times: {
+              ...context.times,
+              readyBy: Math.max(context.times.readyBy ?? 0, context.now() + event.byMs),
+            },
+          }
+        : {},
+    ),
     setActivity: assign(({ event }) => (event.type === 'ACTIVITY' ? { activity: event.activity } : {})),
     setWorking: assign(({ context }) => ({
       activity: { kind: 'working' as const },
@@ -183,12 +197,12 @@ export const life = setup({
       reason: {
         kind: 'ready_timeout' as const,
         by: 'supervisor',
-        message: `not ready within ${context.policy.readyTimeoutMs} ms`,
+        message: `not ready within ${context.policy.readyTimeoutMs} ms${extension(context)}`,
       },
       error: {
         code: 'ready_timeout',
         message:
-          `it was not ready within ${context.policy.readyTimeoutMs} ms (ready.timeout)` +
+          `it was not ready within ${context.policy.readyTimeoutMs} ms (ready.timeout)${extension(context)}` +
           (context.evidence?.probe === undefined ? '' : `; last: ${context.evidence.probe}`),
       },
     })),
@@ -245,5 +259,12 @@ const says = (context: LifeContext, event: LifeEvent, kind: Activity['kind']): b
   event.type === 'ACTIVITY' &&
   event.activity.kind === kind &&
   (context.state === 'stalling' || JSON.stringify(event.activity) !== JSON.stringify(context.activity))
+
+/** When it has to be ready: by its spec, or by what it asked for, whichever is later. */
+const readyDeadlineMs = ({ times, policy, now }: LifeContext): number =>
+  Math.max((times.spawned ?? now()) + policy.readyTimeoutMs, times.readyBy ?? 0)
+
+const extension = ({ times }: LifeContext): string =>
+  times.readyBy === null ? '' : ', nor in the time that it asked for (extend)'
 
 const clamp = (ms: number): number => Math.min(Math.max(0, ms), 2 ** 31 - 1)

@@ -47,7 +47,7 @@ export type Tiding =
   | { readonly type: 'EXITED'; readonly exit: Exit; readonly at: string }
 
 export interface Resumption {
-  readonly life: Omit<Adoption, 'runningSinceMs' | 'rungLeftMs'> | null
+  readonly life: Omit<Adoption, 'runningSinceMs' | 'rungLeftMs' | 'readyLeftMs'> | null
   /** The log is told that it was adopted. */
   readonly told: boolean
   readonly intent: Intent

@@ -294,6 +294,7 @@ const answers = {
   STALLED: forward,
   PROBED: forward,
   ACTIVITY: forward,
+  EXTENDED: forward,
   SIGNALLED: forward,
   ASKED: forward,
   EXITED: forward,

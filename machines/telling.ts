@@ -89,6 +89,8 @@ export function tellingOf(
       return { ...activity, ...(event.evidence && { evidence: event.evidence }), ...upTo(event) }
     case 'ACTIVITY':
       return { activity: event.activity, ...upTo(event) }
+    case 'EXTENDED':
+      return { evidence: event.evidence, ...upTo(event) }
     case 'SIGNALLED':
       return {
         evidence: { signal: event.signal, signalled: event.signalled, ...graceNow(context, event.signal) },

@@ -29,6 +29,8 @@ export interface Trail {
   /** What was seen when its end was decided. */
   readonly evidence: Evidence | null
   readonly activity: Activity | null
+  /** ISO 8601: until when it asked for time. */
+  readonly extendedUntil: string | null
   readonly escaped: readonly number[]
   readonly unverified: boolean
   /** Rungs of its ladder that were taken. */
@@ -74,6 +76,7 @@ const NEW_LIFE = {
   error: null,
   evidence: null,
   activity: null,
+  extendedUntil: null,
   escaped: [],
   unverified: false,
   rungsTaken: 0,
@@ -127,6 +130,9 @@ function noted(base: Trail, entry: Entry): Partial<Trail> {
     ...identityIn(entry),
     ...(reportOffset !== undefined && { reportOffset: Math.max(base.reportOffset, reportOffset) }),
     ...(activity && { activity }),
+    ...(evidence?.extendedUntil !== undefined && {
+      extendedUntil: later(base.extendedUntil, evidence.extendedUntil),
+    }),
     // Its turn has come.
     ...(event === 'spawn' && { waiting: false, lifetimeFrom: at }),
     ...(event === 'rung' && (evidence?.signal === 'SIGKILL' ? { forced: true } : rung)),
@@ -161,6 +167,8 @@ function changed(base: Trail, entry: Entry, policy: RestartPolicy): Partial<Trai
         ...said,
         runningAt: base.runningAt ?? at,
         wasReady: true,
+        // Ready, it has had what it asked for.
+        ...(entry.from === 'pre_starting' && { extendedUntil: null }),
         activity: entry.activity ?? { kind: 'working' },
       }
     case 'terminating':
@@ -203,6 +211,9 @@ function paused(base: Trail, entry: Entry, { backoff }: RestartPolicy): Partial<
     streak: (ranMs >= backoff.resetAfterMs ? 0 : base.streak) + 1,
   }
 }
+
+/** Of two dates in ISO 8601, UTC. */
+const later = (a: string | null, b: string): string => (a !== null && a > b ? a : b)
 
 const identityIn = ({ pid, startTime, bootId }: Entry): { process: ProcessIdentity } | undefined =>
   pid !== undefined && startTime !== undefined && bootId !== undefined

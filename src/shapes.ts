@@ -66,6 +66,8 @@ export const evidenceSchema = z.object({
   allowed: z.number().optional(),
   withinMs: z.number().optional(),
   graceMs: z.number().optional(),
+  extendMs: z.number().optional(),
+  extendedUntil: instant.optional(),
   unverified: z.literal(true).optional(),
   notRestarted: text.optional(),
   again: z.literal(true).optional(),

@@ -15,6 +15,7 @@ import {
 import type { Agent } from './agent.ts'
 import { messageOf } from './errors.ts'
 import type { Bequest, Estate } from './estate.ts'
+import { MAX_EXTEND_MS } from './health/report.ts'
 import { tellTheirEnds } from './orphaned-records.ts'
 import type { KeptLife } from './process/launcher.ts'
 import type { Runtime } from './runtime.ts'
@@ -112,8 +113,10 @@ class Succession {
     const rungLeftMs =
       lastRung?.waitMs == null ? {} : { rungLeftMs: lastRung.waitMs - this.#sinceMs(lastRung.at) }
     const runningSinceMs = runningAt === null ? null : this.#msOf(runningAt)
+    const { extendedUntil } = trail
+    const extendedMs = extendedUntil === null ? 0 : this.#untilMs(extendedUntil)
     this.#adopt(seat, {
-      life: state && { ...state, runningSinceMs, ...rungLeftMs },
+      life: state && { ...state, runningSinceMs, readyLeftMs: extendedMs || null, ...rungLeftMs },
       backoffLeftMs: 0,
       told,
       intent,
@@ -132,7 +135,7 @@ class Succession {
             heard.map((each) => files[each]),
           )
         const stalled = trail.state === 'stalling'
-        vigil.resume(seat, life, { silentMs, activity: stalled ? null : trail.activity, stalled })
+        vigil.resume(seat, life, { silentMs, activity: stalled ? null : trail.activity, stalled, extendedMs })
       }
     }
     this.#bring(life, tidings)
@@ -254,6 +257,11 @@ class Succession {
 
   #sinceMs(at: string): number {
     return Math.max(0, this.#runtime.clock.wallNow() - Date.parse(at))
+  }
+
+  /** How far a date lies ahead, and at most as far as one report can ask for. */
+  #untilMs(at: string): number {
+    return Math.min(Math.max(0, Date.parse(at) - this.#runtime.clock.wallNow()), MAX_EXTEND_MS)
   }
 
   /** A date in the monotonic time of this process; one that lies ahead is now. */

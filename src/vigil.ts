@@ -136,7 +136,8 @@ export class Vigil {
       send({ type: 'ACTIVITY', ...address, activity, ...upTo })
       return
     }
-    const counts = offset === undefined || seat.plan.heartbeat?.sources.includes('report')
+    const asksForTime = report.type === 'extend'
+    const counts = offset === undefined || asksForTime || seat.plan.heartbeat?.sources.includes('report')
     if (counts) {
       const { stalled, silentMs } = this.#deadlines.beat(key)
       if (stalled)
@@ -163,6 +164,13 @@ export class Vigil {
           ...upTo,
         })
         spent(seat, used, send)
+        return
+      }
+      case 'extend': {
+        const { by: byMs } = report
+        this.#deadlines.extend(key, byMs)
+        const extendedUntil = new Date(this.#options.clock.wallNow() + byMs).toISOString()
+        send({ type: 'EXTENDED', ...address, byMs, evidence: { extendMs: byMs, extendedUntil }, ...upTo })
         return
       }
       case 'result':

@@ -38,6 +38,12 @@ export function waiting({ on, until, message }: Waiting): boolean {
   return tell({ type: 'waiting', on, until: until instanceof Date ? until.toISOString() : until, message })
 }
 
+/**
+ * Asks for time, from now on: to become ready, or until its next sign of life is due. Milliseconds, or text like `"5m"`; of
+ * more than a day it gets a day.
+ */
+export const extend = (by: number | string): boolean => tell({ type: 'extend', by })
+
 /** Summed over all lives of the agent, and held against its budget. `turns` and `tokens` are whole numbers. */
 export const usage = ({ turns, tokens, usd }: Used): boolean => tell({ type: 'usage', turns, tokens, usd })
 

@@ -55,6 +55,8 @@ export interface WatchedBefore {
   readonly silentMs: number
   readonly activity: Activity | null
   readonly stalled: boolean
+  /** What is left of the time that it asked for. */
+  readonly extendedMs?: number
 }
 
 export class Deadlines {
@@ -99,8 +101,11 @@ export class Deadlines {
     const nowMs = this.#clock.now()
     const sinceMs = nowMs - before.silentMs
     const watched = new Watched(life, policy, sinceMs, this.#wallOffsetMs())
-    if (before.activity) watched.act(before.activity, sinceMs)
+    // What is given back to its hold is not to be added to a moment, which is none the later for it.
+    if (before.activity)
+      watched.act(before.activity, sinceMs, this.#untilMs(before.activity) - before.silentMs)
     watched.giveBack(before.silentMs, nowMs)
+    if (before.extendedMs) watched.extend(before.extendedMs, nowMs)
     if (before.stalled) watched.stall(nowMs)
     this.#lives.set(watched.key, watched)
     this.#agenda.plan(watched)
@@ -120,9 +125,14 @@ export class Deadlines {
   activity(life: LifeAddress, activity: Activity): Beat {
     const watched = this.#lives.get(lifeKey(life))
     if (watched === undefined) return UNKNOWN
-    watched.act(activity, this.#clock.now())
+    watched.act(activity, this.#clock.now(), this.#untilMs(activity))
     this.#agenda.plan(watched)
     return watched.stalled ? HEARD_STALLED : HEARD
+  }
+
+  /** It asked for time: it stalls no sooner than when that is over. By the key of the life. */
+  extend(key: string, byMs: number): void {
+    this.#lives.get(key)?.extend(byMs, this.#clock.now())
   }
 
   /** Its stall was undone: the deadline runs anew from here. */
@@ -278,6 +288,12 @@ export class Deadlines {
     if (this.#troubled) return
     this.#troubled = true
     this.#options.onTrouble?.(message, cause)
+  }
+
+  /** When it expects to go on, in monotonic time as of now: a clock that is set afterwards moves nothing. */
+  #untilMs(activity: Activity): number {
+    if (activity.kind !== 'waiting' || activity.until === undefined) return Number.POSITIVE_INFINITY
+    return Date.parse(activity.until) - this.#wallOffsetMs()
   }
 
   #wallOffsetMs(): number {

@@ -29,6 +29,9 @@ const instant = z.iso
   .refine((date) => Number.isFinite(date.getTime()), 'no such moment')
   .transform((date) => date.toISOString())
 
+/** The most that one `extend` asks for; whoever needs longer asks again. */
+export const MAX_EXTEND_MS = 24 * UNIT_MS.h
+
 const message = z.string().transform((text) => cut(text, MAX_MESSAGE_BYTES))
 /** Bounded, so that no single report spoils the sum. */
 const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).optional()
@@ -52,8 +55,11 @@ export const reportSchema = z.discriminatedUnion('type', [
   }),
   /** Used since the last such report; added up and held against the budget. */
   z.object({ type: z.literal('usage'), turns: count, tokens: count, usd: money }),
-  /** Asks for more time. Counts as a beat for now. */
-  z.object({ type: z.literal('extend'), for: duration }),
+  /** Asks for time, from now on: to become ready, or until its next sign of life is due. More than a day is a day. */
+  z.object({
+    type: z.literal('extend'),
+    by: duration.refine((ms) => ms > 0, 'more than 0').transform((ms) => Math.min(ms, MAX_EXTEND_MS)),
+  }),
   /** Is about to end by itself. */
   z.object({ type: z.literal('stopping'), message: message.optional() }),
   /** What came of its work: any JSON. */

@@ -9,7 +9,10 @@ import { cpuUsedMs, grewAtMs, type HeartbeatSource, type Seen, worked } from './
 export interface HeartbeatPolicy {
   /** Silence longer than this is a stall. `Infinity`: never; the stamps are kept all the same. */
   readonly timeoutMs: number
-  /** The longest that `idle` or `waiting` hold the deadline, from their beginning. Never shortens `timeoutMs`. */
+  /**
+   * The longest that `idle` or `waiting` hold the deadline, from their beginning; `waiting` ends it sooner by its `until`.
+   * Never shortens `timeoutMs`.
+   */
   readonly maxWaitMs: number
   readonly sources: readonly HeartbeatSource[]
 }
@@ -31,7 +34,9 @@ export class Watched implements Planned {
   /** When the last look began. */
   lookedMs = Number.NEGATIVE_INFINITY
   #stalledMs = 0
-  #held: { sinceMs: number; readonly activity: string } | undefined
+  #held: { sinceMs: number; untilMs: number; readonly activity: string } | undefined
+  /** It asked for time until then. */
+  #extended = { askedMs: 0, untilMs: Number.NEGATIVE_INFINITY }
   /** Lost time given back, up to `untilMs`, counted for the silence that began with this stamp: the next beat makes it void. */
   #credit = { beatMs: 0, ms: 0, untilMs: 0 }
   readonly #wallOffsetMs: number
@@ -49,9 +54,7 @@ export class Watched implements Planned {
 
   /** When silence becomes a stall. */
   dueMs(): number {
-    const heldMs =
-      this.#held === undefined ? Number.NEGATIVE_INFINITY : this.#held.sinceMs + this.policy.maxWaitMs
-    return Math.max(heldMs, this.#silentUntilMs())
+    return Math.max(this.#heldUntilMs(), this.#extended.untilMs, this.#silentUntilMs())
   }
 
   /**
@@ -70,12 +73,22 @@ export class Watched implements Planned {
     return this.lookedMs < aheadMs ? aheadMs : dueMs
   }
 
-  /** The same activity said again goes on from its beginning, except after a stall. */
-  act(activity: Activity, nowMs: number): void {
+  /**
+   * The same activity said again goes on from its beginning, except after a stall. `untilMs`: when it expects to go on;
+   * from then on signs of life are due.
+   */
+  act(activity: Activity, nowMs: number, untilMs = Number.POSITIVE_INFINITY): void {
     this.beatMs = nowMs
     const name = activity.kind === 'waiting' ? `waiting.${activity.on}` : activity.kind
     if (name === 'working') this.#held = undefined
-    else if (this.stalled || this.#held?.activity !== name) this.#held = { sinceMs: nowMs, activity: name }
+    else if (this.stalled || this.#held?.activity !== name)
+      this.#held = { sinceMs: nowMs, untilMs, activity: name }
+    else this.#held.untilMs = untilMs
+  }
+
+  /** No stall before then. */
+  extend(byMs: number, nowMs: number): void {
+    this.#extended = { askedMs: nowMs, untilMs: Math.max(this.#extended.untilMs, nowMs + byMs) }
   }
 
   /** Nothing could be heard for this long: what is pending moves by as much. */
@@ -83,8 +96,11 @@ export class Watched implements Planned {
     if (this.#credit.beatMs !== this.beatMs) this.#credit = { beatMs: this.beatMs, ms: 0, untilMs: 0 }
     this.#credit.untilMs = nowMs
     this.#credit.ms += Math.min(lostMs, Math.max(0, nowMs - this.beatMs))
-    if (this.#held !== undefined)
-      this.#held.sinceMs += Math.min(lostMs, Math.max(0, nowMs - this.#held.sinceMs))
+    const lostSince = (sinceMs: number) => Math.min(lostMs, Math.max(0, nowMs - sinceMs))
+    this.#extended.untilMs += lostSince(this.#extended.askedMs)
+    if (this.#held === undefined) return
+    this.#held.untilMs += lostSince(this.#held.sinceMs)
+    this.#held.sinceMs += lostSince(this.#held.sinceMs)
   }
 
   stall(nowMs: number): void {
@@ -132,11 +148,26 @@ export class Watched implements Planned {
     const processes = this.#seen?.look.processes
     return {
       silentMs: Math.round(nowMs - this.beatMs),
-      limitMs: this.dueMs() > this.#silentUntilMs() ? this.policy.maxWaitMs : this.policy.timeoutMs,
+      limitMs: this.#limitMs(),
       ...(this.#grewMs === undefined ? {} : { logQuietMs: Math.max(0, Math.round(nowMs - this.#grewMs)) }),
       ...(cpuMs === undefined ? {} : { cpuMs: Math.round(cpuMs) }),
       ...(processes === undefined ? {} : { processes }),
     }
+  }
+
+  /** What passed: the timeout, `maxWait`, or how long its silence could last by its own word. */
+  #limitMs(): number {
+    const dueMs = this.dueMs()
+    if (dueMs <= this.#silentUntilMs()) return this.policy.timeoutMs
+    const { sinceMs } = this.#held ?? {}
+    const waited = sinceMs !== undefined && dueMs === sinceMs + this.policy.maxWaitMs
+    return waited ? this.policy.maxWaitMs : Math.round(dueMs - this.beatMs)
+  }
+
+  #heldUntilMs(): number {
+    if (this.#held === undefined) return Number.NEGATIVE_INFINITY
+    const { sinceMs, untilMs } = this.#held
+    return Math.min(sinceMs + this.policy.maxWaitMs, untilMs + this.policy.timeoutMs)
   }
 
   #silentUntilMs(): number {

@@ -68,6 +68,8 @@ function noteText(entry: Entry): (string | undefined)[] {
       return activity?.kind === 'waiting'
         ? [`waiting on ${activity.on}`, activity.message, activity.until && `until ${activity.until}`]
         : [activity?.kind]
+    case 'extend':
+      return [`asked for ${span(evidence?.extendMs ?? 0)}`]
     case 'usage':
       return [
         usage && `${usage.turns} turns`,

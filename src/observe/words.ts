@@ -17,6 +17,7 @@ export const WORDS: Words = {
     READY: 'ready',
     STALLED: 'silent too long',
     HEARTBEAT: 'heartbeat',
+    EXTENDED: 'asks for time',
     EXITED: 'exit',
     STOP: 'stop',
     KILL: 'kill',

@@ -144,7 +144,12 @@ export function fold(record: AgentRecord | undefined, entry: Entry): AgentRecord
     error: NO_ERRORS_OF_ITS_OWN.includes(event) ? base.error : (entry.error ?? base.error),
     escaped: entry.escaped ?? base.escaped,
     // Whom it waited for is past when its turn has come.
-    evidence: changed || event === 'spawn' ? (entry.evidence ?? null) : base.evidence,
+    evidence:
+      changed || event === 'spawn'
+        ? (entry.evidence ?? null)
+        : event === 'extend'
+          ? { ...base.evidence, ...entry.evidence }
+          : base.evidence,
     cleanupErrors:
       event === 'cleanup_failed' && entry.error ? [...base.cleanupErrors, entry.error] : base.cleanupErrors,
     usage: entry.usage ?? base.usage,

@@ -82,7 +82,7 @@ const COLUMNS: readonly Column[] = [
   { head: 'RESTARTS', cell: ({ restarts }) => String(restarts), dispensable: 7 },
   { head: 'GROUP', cell: ({ group }) => plain(group ?? ''), dispensable: 8 },
   { head: 'TASK', cell: ({ task }) => plain(task ?? ''), dispensable: 4 },
-  { head: 'WHY', cell: (record) => plain(whyOf(record)), dispensable: 0, stretches: true },
+  { head: 'WHY', cell: (record, { now }) => plain(whyOf(record, now)), dispensable: 0, stretches: true },
 ]
 
 const figure = (value: number | null | undefined, unit: string): string =>

@@ -19,13 +19,23 @@ function silence({ evidence }: AgentRecord): string | null {
   return `silent ${span(evidence.silentMs)}${evidence.limitMs === undefined ? '' : ` (limit ${span(evidence.limitMs)})`}`
 }
 
+/** The time it asked for, where it is known how late it is and that time is not over. */
+function extension({ evidence, state }: AgentRecord, now: number | undefined): string | null {
+  const until = evidence?.extendedUntil
+  if (until === undefined || now === undefined || (state !== 'running' && state !== 'pre_starting'))
+    return null
+  const leftMs = Date.parse(until) - now
+  return leftMs > 0 ? `asked for ${span(leftMs)} more` : null
+}
+
 const reasonText = ({ reason }: AgentRecord): string | null =>
   reason && `${reason.kind}, by ${reason.by}${reason.message ? `: ${reason.message}` : ''}`
 
-/** An end that nobody had asked for: the exit says it. One that was asked for: who, and whether it had to be forced. */
-export function whyOf(record: AgentRecord): string {
+/** `now`: wall clock, in milliseconds. An end that nobody had asked for: the exit says it. One that was asked for: who, and whether it had to be forced. */
+export function whyOf(record: AgentRecord, now?: number): string {
   const { state, error, exit, evidence } = record
-  if (state === 'running') return activityText(record) ?? ''
+  const asked = extension(record, now)
+  if (state === 'running') return joined([activityText(record), asked])
   if (state === 'stalling') return silence(record) ?? ''
   if (state === 'restarting')
     return joined([
@@ -33,7 +43,7 @@ export function whyOf(record: AgentRecord): string {
       evidence?.attempt !== undefined &&
         `try ${evidence.attempt}${evidence.attempts === undefined ? '' : ` of ${evidence.attempts}`}`,
     ])
-  if (!isEnd(state)) return joined([reasonText(record), error && `${error.code}: ${error.message}`])
+  if (!isEnd(state)) return joined([asked, reasonText(record), error && `${error.code}: ${error.message}`])
   return joined([
     reasonText(record),
     error && `${error.code}: ${error.message}`,

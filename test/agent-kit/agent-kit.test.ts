@@ -33,7 +33,7 @@ t.test('every word is a report that Reeve takes', async (t) => {
   const { stdout, stderr } = await agent(
     `console.log([
       kit.ready(), kit.beat(), kit.working(), kit.idle(), kit.waiting({ on: 'permission' }),
-      kit.waiting({ on: 'rate_limit', until: new Date(0), message: 'a minute' }), kit.usage({ tokens: 5 }),
+      kit.waiting({ on: 'rate_limit', until: new Date(0), message: 'a minute' }), kit.usage({ tokens: 5 }), kit.extend('5m'),
       kit.stopping('done'), kit.stopping(), kit.result({ tests: 'green' }), kit.result(undefined),
     ].every(Boolean))`,
     env,
@@ -47,6 +47,7 @@ t.test('every word is a report that Reeve takes', async (t) => {
       { ok: { type: 'waiting', on: 'permission' } },
       { ok: { type: 'waiting', on: 'rate_limit', until: '1970-01-01T00:00:00.000Z', message: 'a minute' } },
       { ok: { type: 'usage', tokens: 5 } },
+      { ok: { type: 'extend', by: 300_000 } },
       { ok: { type: 'stopping', message: 'done' } },
       { ok: { type: 'stopping' } },
       { ok: { type: 'result', value: { tests: 'green' } } },

@@ -172,11 +172,105 @@ t.test('idle and waiting hold the deadline, within maxWait', async (t) => {
   const { deadlines, told, go } = setUp()
   deadlines.watch(life, policy({ maxWaitMs: 10_000 }))
   await go(1000)
-  deadlines.activity(life, { kind: 'waiting', on: 'permission', until: '2026-01-01T00:00:01Z' })
+  deadlines.activity(life, { kind: 'waiting', on: 'permission' })
   await go(9999)
-  t.same(told, [], '`until` has passed, and holds all the same')
+  t.same(told, [])
   await go(1)
   t.match(told, [{ what: 'stalled', atMs: 11_000, evidence: { silentMs: 10_000, limitMs: 10_000 } }])
+})
+
+/** The clock of these tests begins with the year 2026. */
+const at = (ms: number) => new Date(Date.UTC(2026, 0, 1) + ms).toISOString()
+
+t.test('waiting until a moment holds until then; from then on signs of life are due', async (t) => {
+  const { deadlines, told, go } = setUp()
+  deadlines.watch(life, policy({ maxWaitMs: 60_000 }))
+  deadlines.activity(life, { kind: 'waiting', on: 'rate_limit', until: at(5000) })
+  await go(6999)
+  t.same(told, [])
+  await go(1)
+  t.match(told, [{ what: 'stalled', atMs: 7000, evidence: { silentMs: 7000, limitMs: 7000 } }])
+})
+
+t.test('a moment that is past holds nothing; one beyond maxWait, no longer than that', async (t) => {
+  const { deadlines, told, go } = setUp()
+  const other = { agentId: 'other', incarnation: 1 }
+  await go(1000)
+  for (const each of [life, other]) deadlines.watch(each, policy({ maxWaitMs: 10_000 }))
+  deadlines.activity(life, { kind: 'waiting', on: 'model', until: at(500) })
+  deadlines.activity(other, { kind: 'waiting', on: 'model', until: at(HOUR) })
+  await go(11_000)
+  t.match(told, [
+    { who: 'coder.1', atMs: 3000, evidence: { limitMs: 2000 } },
+    { who: 'other.1', atMs: 11_000, evidence: { limitMs: 10_000 } },
+  ])
+})
+
+t.test('a later moment said again holds until that one; the wait goes on from its beginning', async (t) => {
+  const { deadlines, told, go } = setUp()
+  deadlines.watch(life, policy({ maxWaitMs: 20_000 }))
+  for (let second = 0; second < 30; second += 5) {
+    deadlines.activity(life, { kind: 'waiting', on: 'tool', until: at((second + 6) * 1000) })
+    await go(5000)
+  }
+  t.match(told, [{ atMs: 20_000, evidence: { limitMs: 20_000 } }], 'and no longer than maxWait')
+})
+
+for (const stepMs of [-HOUR, HOUR])
+  t.test(`waiting until a moment while the wall clock steps by ${stepMs / HOUR} h`, async (t) => {
+    const { clock, deadlines, told, go } = setUp()
+    deadlines.watch(life, policy())
+    deadlines.activity(life, { kind: 'waiting', on: 'rate_limit', until: at(5000) })
+    clock.stepWall(stepMs)
+    await go(6999)
+    t.same(told, [])
+    await go(1)
+    t.match(told, [{ atMs: 7000 }])
+  })
+
+t.test('one that asks for time stalls no sooner than when that is over', async (t) => {
+  const { clock, deadlines, told, go } = setUp()
+  deadlines.watch(life, policy())
+  await go(1000)
+  deadlines.extend('coder.1', 10_000)
+  deadlines.extend('coder.1', 20)
+  deadlines.extend('nobody.1', 20)
+  await go(5000)
+  deadlines.beat('coder.1')
+  await go(4999)
+  t.same(told, [], 'less asked for later, and a beat, take nothing away')
+  await go(1)
+  t.match(told, [{ atMs: 11_000, evidence: { silentMs: 5000, limitMs: 5000 } }])
+  deadlines.revived(life)
+  await go(2000)
+  t.match(told[1], { atMs: 13_000, evidence: { limitMs: 2000 } }, 'it is over after that')
+  deadlines.revived(life)
+  deadlines.extend('coder.1', 3000)
+  clock.block(2900)
+  await go(200)
+  t.equal(told.length, 2, 'a blocked loop takes nothing of it away')
+  await go(3000)
+  t.equal(told.length, 3)
+})
+
+t.test('one taken over keeps what is left of the time it asked for', async (t) => {
+  const { deadlines, told, go } = setUp()
+  deadlines.resume(life, policy(), { silentMs: 1500, activity: null, stalled: false, extendedMs: 8000 })
+  await go(7999)
+  t.same(told, [])
+  await go(1)
+  t.match(told, [{ atMs: 8000, evidence: { silentMs: 9500, limitMs: 9500 } }])
+})
+
+t.test('one taken over waits until the moment that it named', async (t) => {
+  const { clock, deadlines, told, go } = setUp()
+  const activity = { kind: 'waiting', on: 'model', until: at(5000) } as const
+  deadlines.resume(life, policy(), { silentMs: 30_000, activity, stalled: false })
+  await go(6999)
+  t.same(told, [])
+  await go(1)
+  t.match(told, [{ atMs: 7000 }])
+  t.equal(clock.pending, 1)
 })
 
 t.test('the same activity said again does not begin anew, another one does', async (t) => {

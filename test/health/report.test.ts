@@ -58,11 +58,13 @@ t.test('usage is finite and not negative, each part may be absent', async (t) =>
 })
 
 t.test('extend, stopping, result', async (t) => {
-  t.same(ok('{"type":"extend","for":"10m"}'), { type: 'extend', for: 600_000 })
-  t.same(ok('{"type":"extend","for":"1.5 s"}'), { type: 'extend', for: 1500 })
-  t.same(ok('{"type":"extend","for":250}'), { type: 'extend', for: 250 })
-  t.match(cause('extend'), /^for: /)
-  t.match(cause('{"type":"extend","for":"soon"}'), /^for: /)
+  t.same(ok('{"type":"extend","by":"10m"}'), { type: 'extend', by: 600_000 })
+  t.same(ok('{"type":"extend","by":"1.5 s"}'), { type: 'extend', by: 1500 })
+  t.same(ok('{"type":"extend","by":250}'), { type: 'extend', by: 250 })
+  t.same(ok('{"type":"extend","by":"400d"}'), { type: 'extend', by: 86_400_000 }, 'a day at most')
+  for (const bad of ['"soon"', '0', '-1', '1e999', '[]', '"-5m"'])
+    t.match(cause(`{"type":"extend","by":${bad}}`), /^by: /, bad)
+  t.match(cause('extend'), /^by: /)
   t.same(ok('{"type":"stopping","message":"done"}'), { type: 'stopping', message: 'done' })
   t.same(ok('{"type":"result","value":{"a":[1,null,"x"]}}'), { type: 'result', value: { a: [1, null, 'x'] } })
   t.same(ok('{"type":"result","value":null}'), { type: 'result', value: null })

@@ -84,6 +84,7 @@ const EVENTS: LifeEvent[] = [
   { type: 'STALLED', ...life, evidence: { silentMs: 1 } },
   { type: 'HEARTBEAT', ...life },
   { type: 'ACTIVITY', ...life, activity: { kind: 'working' } },
+  { type: 'EXTENDED', ...life, byMs: 60_000, evidence: { extendMs: 60_000 } },
   { type: 'ACTIVITY', ...life, activity: { kind: 'idle' } },
   { type: 'ACTIVITY', ...life, activity: { kind: 'waiting', on: 'permission' } },
   { type: 'SIGNALLED', ...life, signal: 'SIGTERM', signalled: [] },

@@ -55,6 +55,14 @@ t.test(
   'the trail: where it stands, how far its reports were read, and what its policy remembers',
   async (t) => {
     t.equal(trailOf([], policy), null)
+    const [spawned, there, ready] = begun()
+    const asks = (state: 'running' | 'pre_starting', extendedUntil: string) =>
+      entry(state, state, 'extend', { evidence: { extendMs: 1, extendedUntil } })
+    const early = [spawned, there, asks('pre_starting', '2026-01-01T02:00:00.000Z')] as Entry[]
+    t.equal(told(...early).extendedUntil, '2026-01-01T02:00:00.000Z')
+    t.equal(told(...early, ready as Entry).extendedUntil, null, 'ready, it has had what it asked for')
+    const later = ['2026-01-01T03:00:00.000Z', '2026-01-01T02:30:00.000Z'].map((at) => asks('running', at))
+    t.equal(told(...early, ready as Entry, ...later).extendedUntil, '2026-01-01T03:00:00.000Z')
     const working = told(
       ...begun(),
       entry('running', 'running', 'usage', { reportOffset: 90 }),

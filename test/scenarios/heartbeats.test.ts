@@ -85,6 +85,49 @@ t.test(
   },
 )
 
+t.test('one that asks for time does not stall before that is over, also when it had stalled', async (t) => {
+  const c = await crew(t)
+  const silent = { timeout: 100, sources: ['report'] } as const
+  const patient = c.spawn({
+    command: [fixture('reports.sh'), '{"type":"extend","by":"0s"}', '{"type":"extend","by":"1h"}'],
+    heartbeat: silent,
+  })
+  const [note] = await until(
+    () => notesOf(c, patient, 'extend').length > 0 && notesOf(c, patient, 'extend'),
+    {
+      what: 'it asks',
+    },
+  )
+  t.match(note, { evidence: { extendMs: 3_600_000, extendedUntil: /^2/ }, reportOffset: Number })
+  t.equal(patient.record.evidence?.extendedUntil, note?.evidence?.extendedUntil, 'its record shows it')
+  const from = c.entriesSeen.length
+  const other = c.spawn({ command: FOREVER, heartbeat: silent })
+  await until(() => other.state === 'stalling', { what: 'the other stalls' })
+  t.equal(other.heartbeat({ type: 'extend', by: '1h' }), true)
+  t.match([other.state, patient.state], ['running', 'running'])
+  const third = c.spawn({ command: FOREVER, heartbeat: silent })
+  await until(() => third.state === 'stalling', { what: 'the third stalls' })
+  const stalls = (agent: typeof other) =>
+    c.entriesSeen.slice(from).filter(({ agentId, to }) => agentId === agent.id && to === 'stalling').length
+  t.same([patient, other, third].map(stalls), [0, 1, 1])
+  t.throws(() => patient.heartbeat({ type: 'extend', by: 'soon' }), { code: 'invalid_spec' })
+})
+
+t.test('20. waiting until a moment: held until then, and no longer', async (t) => {
+  const c = await crew(t)
+  const until_ = new Date(Date.now() + 800).toISOString()
+  const agent = c.spawn({ command: FOREVER, heartbeat: { timeout: 100, sources: ['report'] } })
+  await soon(agent.ready, 'running')
+  agent.heartbeat({ type: 'waiting', on: 'rate_limit', until: until_ })
+  t.match(agent.activity, { kind: 'waiting', on: 'rate_limit', until: until_ })
+  const from = c.entriesSeen.length
+  const stalled = await until(
+    () => c.entriesSeen.slice(from).find(({ to, event }) => to === 'stalling' && event === 'deadline'),
+    { what: 'it stalls, for it was to go on' },
+  )
+  t.ok(Date.parse(stalled.at) >= Date.parse(until_), `${stalled.at} is not before ${until_}`)
+})
+
 t.test('output and CPU count as signs of life where the sources say so', async (t) => {
   const c = await crew(t)
   const writes = c.spawn({

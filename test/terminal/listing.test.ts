@@ -42,6 +42,20 @@ const record = (given: Partial<AgentRecord>): AgentRecord => ({
   ...given,
 })
 
+const ASKED = record({ evidence: { extendMs: 300_000, extendedUntil: before(-60) } })
+
+t.test('what it waits for and until when, and the time it asked for while that lasts', async (t) => {
+  const whyAt = (of: AgentRecord, now: number) =>
+    listing([of], { screen: { width: undefined, colour: false }, now })
+      .split('\t')
+      .at(-1)
+  const until = before(-60)
+  const waiting = record({ activity: { kind: 'waiting', on: 'rate_limit', until } })
+  t.equal(whyAt(waiting, NOW), `rate_limit until ${until}`)
+  t.equal(whyAt(ASKED, NOW), 'asked for 1m 0s more')
+  t.equal(whyAt(ASKED, NOW + 60_000), '')
+})
+
 const CREW = [
   record({}),
   record({

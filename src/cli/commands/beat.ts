@@ -12,12 +12,18 @@ export const beat = (program: Command, desk: Desk): Command =>
       'Reports on behalf of an agent: a word (beat, ready, working, idle …) or a JSON object, as in $REEVE_REPORT. Within an agent it means that agent.',
     )
     .addArgument(new Argument('[agent]', 'by name or id').default(process.env[SELF], `$${SELF}`))
-    .addArgument(new Argument('[report]', 'a word, or a JSON object').default('beat'))
+    .addArgument(new Argument('[report]', 'a word, or a JSON object').default(undefined, 'beat'))
     .addHelpText(
       'after',
-      '\nExamples:\n  reeve beat coder\n  reeve beat coder \'{"type":"waiting","on":"permission"}\'',
+      '\nExamples:\n  reeve beat coder\n  reeve beat coder \'{"type":"waiting","on":"permission"}\'\n  reeve beat coder --extend 5m',
     )
-    .action(async (name: string | undefined, report: string) => {
+    .option('--extend <duration>', 'ask for time, like 5m: to become ready, or until it stalls')
+    .action(async (name: string | undefined, word: string | undefined, { extend }: { extend?: string }) => {
+      if (word !== undefined && extend !== undefined)
+        throw new ReeveError('invalid_spec', 'report: one of them: a report, or --extend.', {
+          field: 'report',
+        })
+      const report = extend === undefined ? (word ?? 'beat') : JSON.stringify({ type: 'extend', by: extend })
       if (name === undefined)
         throw new ReeveError(
           'invalid_spec',
