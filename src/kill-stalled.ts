@@ -17,6 +17,7 @@ export async function killStalled(
   const silentMsOf = (seat: Seat) => runtime.vigil.silentMs(seat.life) ?? 0
   const isSilent = (seat: Seat) => {
     if (limitMs === undefined || seat.record.state === 'stalling') return seat.record.state === 'stalling'
+    if (runtime.vigil.hasTime(seat.life)) return false
     return seat.record.activity?.kind === 'working' && silentMsOf(seat) > limitMs
   }
 

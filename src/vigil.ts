@@ -106,6 +106,11 @@ export class Vigil {
     this.#deadlines.beat(key)
   }
 
+  /** It asked for time, which is not over: its silence is none. */
+  hasTime(life: LifeAddress): boolean {
+    return this.#deadlines.hasTime(lifeKey(life))
+  }
+
   /** Milliseconds since the last sign of life; `undefined` when it is not watched. */
   silentMs(life: LifeAddress): number | undefined {
     return this.#deadlines.silentMs(lifeKey(life))

@@ -135,6 +135,11 @@ export class Deadlines {
     this.#lives.get(key)?.extend(byMs, this.#clock.now())
   }
 
+  /** Whether the time that it asked for is not over. By the key of the life. */
+  hasTime(key: string): boolean {
+    return this.#lives.get(key)?.hasTime(this.#clock.now()) === true
+  }
+
   /** Its stall was undone: the deadline runs anew from here. */
   revived(life: LifeAddress): void {
     const watched = this.#lives.get(lifeKey(life))

@@ -91,6 +91,11 @@ export class Watched implements Planned {
     this.#extended = { askedMs: nowMs, untilMs: Math.max(this.#extended.untilMs, nowMs + byMs) }
   }
 
+  /** The time that it asked for is not over. */
+  hasTime(nowMs: number): boolean {
+    return nowMs < this.#extended.untilMs
+  }
+
   /** Nothing could be heard for this long: what is pending moves by as much. */
   giveBack(lostMs: number, nowMs: number): void {
     if (this.#credit.beatMs !== this.beatMs) this.#credit = { beatMs: this.beatMs, ms: 0, untilMs: 0 }

@@ -110,6 +110,12 @@ t.test('one that asks for time does not stall before that is over, also when it 
   const stalls = (agent: typeof other) =>
     c.entriesSeen.slice(from).filter(({ agentId, to }) => agentId === agent.id && to === 'stalling').length
   t.same([patient, other, third].map(stalls), [0, 1, 1])
+  const { killedAgents } = await c.killStalled({ heartbeatTimeout: 1 })
+  t.same(
+    killedAgents.map(({ agentId }) => agentId),
+    [third.id],
+    'nor is it ended for its silence',
+  )
   t.throws(() => patient.heartbeat({ type: 'extend', by: 'soon' }), { code: 'invalid_spec' })
 })
 
