@@ -116,9 +116,10 @@ export class Embedder {
         world.violated(name, `${id} was ${last.to}, and is not known`)
       if (!agent) continue
       world.departed.delete(id)
-      // What was asked in the turn in which it was killed was perhaps not heard: its end then has no reason, or its life's own.
-      const { reason } = known.record ?? {}
-      const wish = reason && !isPassing(reason) ? known.wish : 'run'
+      // What was asked in the turn in which it was killed was perhaps not heard: no entry says so then.
+      const told = known.entries.findLast(({ reason }) => reason)
+      const heard = told?.reason && !isPassing(told.reason) && !told.evidence?.again
+      const wish = heard ? known.wish : 'run'
       const taken = { ...known, agent, wish }
       this.known.set(id, taken)
       this.watchPromises(taken, true)
