@@ -117,8 +117,8 @@ export class Embedder {
       if (!agent) continue
       world.departed.delete(id)
       // What was asked in the turn in which it was killed was perhaps not heard: no entry says so then.
-      const told = known.entries.findLast(({ reason }) => reason)
-      const heard = told?.reason && !isPassing(told.reason) && !told.evidence?.again
+      const since = known.entries.slice(known.wishedAfter)
+      const heard = since.some(({ reason, evidence }) => reason && !isPassing(reason) && !evidence?.again)
       const wish = heard ? known.wish : 'run'
       const taken = { ...known, agent, wish }
       this.known.set(id, taken)
@@ -222,6 +222,7 @@ export class Embedder {
         record: undefined,
         wish: 'run',
         wishedAtMs: this.nowMs,
+        wishedAfter: 0,
         toldAtMs: this.nowMs,
         runningSinceMs: 0,
         removed: false,
@@ -268,6 +269,7 @@ export class Embedder {
   wish(id: string, wish: Known['wish']): void {
     const known = this.known.get(id)
     if (!known) return
+    if (known.wish !== wish) known.wishedAfter = known.entries.length
     known.wish = wish
     // What was said before, and is under way, is told first.
     known.wishedAtMs = this.nowMs

@@ -22,6 +22,8 @@ export interface Known {
   /** What its user wanted last, and from when on that holds. */
   wish: 'run' | 'end'
   wishedAtMs: number
+  /** How many entries were told before that. */
+  wishedAfter: number
   /** When something of it was told last. */
   toldAtMs: number
   /** Since when it is running, without a stall in between. */
