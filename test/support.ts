@@ -218,29 +218,46 @@ export interface Host {
   readonly stderr: () => string
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
   signal(name: NodeJS.Signals): void
+  /** On its terminal. */
+  type(text: string): void
 }
 
-/** Runs a program that embeds a supervisor: `body` is an ES module, `DIST` and `FIXTURES` stand in its scope. */
-export function host(t: Test, body: string, env: NodeJS.ProcessEnv = {}): Host {
+/**
+ * Runs a program that embeds a supervisor: `body` is an ES module, `DIST` and `FIXTURES` stand in its scope. `on`: with a
+ * process group of its own, or in the foreground of a terminal, whose pid is the host's then.
+ */
+export function host(
+  t: Test,
+  body: string,
+  env: NodeJS.ProcessEnv = {},
+  { on = 'pipes' }: { readonly on?: 'pipes' | 'group' | 'terminal' } = {},
+): Host {
   const prelude = [
     `const DIST = ${JSON.stringify(DIST)}`,
     `const FIXTURES = ${JSON.stringify(FIXTURES)}`,
     "const reeve = await import(DIST + '/src/index.js')",
     'const say = (...words) => console.log(words.map(String).join(" "))',
   ].join('\n')
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', `${prelude}\n${body}`], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
+  // script(1) is told in one line of shell what to run on its terminal.
+  const [command, ...args] =
+    on === 'terminal'
+      ? ['script', '-qec', 'exec "$NODE" --input-type=module --eval "$PROGRAM"', '/dev/null']
+      : [process.execPath, '--input-type=module', '--eval', `${prelude}\n${body}`]
+  const words = on === 'terminal' ? { NODE: process.execPath, PROGRAM: `${prelude}\n${body}` } : {}
+  const child = spawn(command, args, {
+    stdio: [on === 'terminal' ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    detached: on === 'group',
+    env: { ...process.env, ...env, ...words },
   })
   const lines: string[] = []
   let rest = ''
   let errors = ''
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    const parts = (rest + chunk).split('\n')
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    const parts = (rest + chunk).split(/\r?\n/)
     rest = parts.pop() ?? ''
     lines.push(...parts)
   })
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
     errors += chunk
   })
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
@@ -256,6 +273,7 @@ export function host(t: Test, body: string, env: NodeJS.ProcessEnv = {}): Host {
     stderr: () => errors,
     exited,
     signal: (name) => void child.kill(name),
+    type: (text) => void child.stdin?.write(text),
   }
 }
 

@@ -4,6 +4,7 @@ import t from 'tap'
 import {
   alive,
   fixture,
+  type Host,
   host,
   nothingIsLeft,
   pidsFrom,
@@ -31,33 +32,35 @@ const HOST = `
   say('pids', agents.map((agent) => agent.pid).join(' '))
   agents[0].ended.then(() => say('ended'))
 `
-const WAYS: Record<string, (pid: number) => void> = {
-  SIGKILL: (pid) => void process.kill(pid, 'SIGKILL'),
-  SIGTERM: (pid) => void process.kill(pid, 'SIGTERM'),
-  SIGSEGV: (pid) => void process.kill(pid, 'SIGSEGV'),
+type Way = { readonly on?: 'group' | 'terminal'; readonly end: (h: Host) => void }
+const WAYS: Record<string, Way> = {
+  'SIGKILL of the host': { end: (h) => h.signal('SIGKILL') },
+  'SIGTERM of the host': { end: (h) => h.signal('SIGTERM') },
+  'SIGSEGV of the host': { end: (h) => h.signal('SIGSEGV') },
+  'SIGKILL of its whole process group': { on: 'group', end: (h) => void process.kill(-h.pid, 'SIGKILL') },
+  'Ctrl-C on its terminal': { on: 'terminal', end: (h) => h.type('\u0003') },
+  'its terminal hangs up': { on: 'terminal', end: (h) => h.signal('SIGKILL') },
 }
 
-for (const [way, end] of Object.entries(WAYS)) {
-  t.test(
-    `30. ${way} of the host: no agent alive 1 s + grace later, the home made for it is gone`,
-    async (t) => {
-      const folder = temporaryFolder(t)
-      const state = join(folder, 'state')
-      const env = { REEVE_HOME: state, PIDS: join(folder, 'pids'), SETSID: join(folder, 'setsid') }
-      const h = host(t, HOST, env)
-      const home = await said(h, 'home')
-      t.ok(home.startsWith(join(state, 'run')))
-      const pids = (await said(h, 'pids')).split(' ').map(Number)
-      pids.push(...(await pidsFrom(env.PIDS, 3)), ...(await pidsFrom(env.SETSID)))
-      remember(...pids)
-      t.ok(pids.every(alive))
-      end(h.pid)
-      await h.exited
-      await untilDead(pids, 10_000)
-      await until(() => !existsSync(home) || null, { what: 'the home is gone' })
-      t.same(readdirSync(join(state, 'run')), [])
-    },
-  )
+t.jobs = 3
+for (const [way, { on = 'pipes', end }] of Object.entries(WAYS)) {
+  t.test(`30. ${way}: no agent is alive 1 s + grace later, the home made for it is gone`, async (t) => {
+    const folder = temporaryFolder(t)
+    const state = join(folder, 'state')
+    const env = { REEVE_HOME: state, PIDS: join(folder, 'pids'), SETSID: join(folder, 'setsid') }
+    const h = host(t, HOST, env, { on })
+    const home = await said(h, 'home')
+    t.ok(home.startsWith(join(state, 'run')))
+    const pids = (await said(h, 'pids')).split(' ').map(Number)
+    pids.push(...(await pidsFrom(env.PIDS, 3)), ...(await pidsFrom(env.SETSID)))
+    remember(...pids)
+    t.ok(pids.every(alive))
+    end(h)
+    await h.exited
+    await untilDead(pids, 10_000)
+    await until(() => !existsSync(home) || null, { what: 'the home is gone' })
+    t.same(readdirSync(join(state, 'run')), [])
+  })
 }
 
 t.test('a home that was given stays, its sockets do not', async (t) => {
