@@ -96,7 +96,7 @@ function selected({ roster }: Runtime, which: Selection): Seat[] {
 /** Resolves when the next life is `running`. Concurrent calls share one. */
 export async function restartAgent(runtime: Runtime, seat: Seat, options: StopOptions): Promise<AgentRecord> {
   parseStrictly(stopOptionsSchema, options, 'restart')
-  if (seat.removing) throw notFound(seat.plan.id)
+  if (runtime.roster.removing.has(seat.plan.id)) throw notFound(seat.plan.id)
   if (seat.restart) return seat.restart.deferred.promise
   refuseExhausted(seat)
   const deferred = new Deferred<AgentRecord>()

@@ -55,26 +55,38 @@ async function isStored(runtime: Runtime, id: string): Promise<boolean> {
   return records.length > 0 || (await askRegistry(runtime, (registry) => registry.history(id))).length > 0
 }
 
-/** Takes an ended agent out of the registry, once that has everything of it. Meanwhile it cannot be restarted. */
+/** Takes an ended agent out of the registry, once that has everything of it. Meanwhile nothing begins under its id. */
 export async function removeAgent(runtime: Runtime, id: string, history: boolean): Promise<void> {
-  const seat = runtime.roster.find(id)
+  const { roster, journal, home } = runtime
+  const seat = roster.find(id)
   if (seat && !seat.ended) {
     const message = `${seat.plan.name} is ${seat.record.state}: stop it first`
     throw new ReeveError('agent_running', message, { agentId: seat.plan.id })
   }
   const agentId = seat?.plan.id ?? id
-  if (seat) seat.removing = true
+  if (roster.removing.has(agentId)) throw notFound(id)
+  roster.removing.add(agentId)
+  const done = () => void roster.removing.delete(agentId)
   try {
     if (!seat && !(await isStored(runtime, id))) throw notFound(id)
-    await askRegistry(runtime, async (registry) => {
-      await runtime.journal.committed()
-      await registry.remove(agentId, { history })
-    })
-    if (seat) runtime.roster.forget(seat)
-    if (history) await rm(logFileOf(runtime.home, agentId), { force: true })
+    await askRegistry(runtime, () => journal.committed())
+  } catch (cause) {
+    done()
+    throw cause
+  }
+  let removed: Promise<void> | undefined
+  const removing = askRegistry(runtime, (registry) => {
+    removed = registry.remove(agentId, { history })
+    return removed
+  })
+  try {
+    await removing
+    if (seat) roster.forget(seat)
+    if (history) await rm(logFileOf(home, agentId), { force: true })
     await removeLeftFolders(runtime, agentId)
   } finally {
-    if (seat) seat.removing = false
+    // One that is slow may still do it, later than anybody waits: until then the id is not free.
+    void Promise.resolve(removed).then(done, done)
   }
 }
 

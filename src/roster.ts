@@ -11,6 +11,8 @@ export class Roster {
   /** Those that have not ended. */
   readonly #byName = new Map<string, Seat>()
   readonly #ended = new Set<Seat>()
+  /** Ids that are being taken out of the registry, with their logs: nothing begins under them until that is done. */
+  readonly removing = new Set<string>()
   #hold: NodeJS.Timeout | undefined
 
   get(id: string): Seat | undefined {
@@ -73,6 +75,13 @@ export class Roster {
     const namesake = this.#byId.get(name)
     refuse('name', name, this.#byName.get(name) ?? (namesake?.ended === false ? namesake : undefined))
     refuse('id', id, this.#byName.get(id))
+  }
+
+  /** @throws ReeveError `name_taken` */
+  refuseRemoving(id: string): void {
+    if (!this.removing.has(id)) return
+    const message = `id: ${JSON.stringify(id)} is being removed. Spawn it anew once remove() has resolved.`
+    throw new ReeveError('name_taken', message, { field: 'id', agentId: id })
   }
 }
 

@@ -50,8 +50,6 @@ export class Seat {
   ended = false
   /** Its turn in its lane has not come: the machines do not know of it. */
   waiting = false
-  /** It is being taken out of the registry. */
-  removing = false
   ready = new Deferred<AgentRecord>()
   end = new Deferred<AgentRecord>()
   readonly endWaiters: EndWaiter[] = []

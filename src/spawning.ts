@@ -21,6 +21,7 @@ export function spawnAgent(
   const base = group === undefined ? runtime.bases.root : runtime.bases.group
   const order = runtime.nextOrder()
   const plan = planOf(spec, base, process.cwd(), group === undefined ? { order } : { order, group })
+  runtime.roster.refuseRemoving(plan.id)
   const known = spec.id === undefined ? undefined : runtime.roster.get(spec.id)
   if (known) {
     if (known.plan.given !== plan.given)

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { memoryRegistry } from '../../src/index.ts'
 import { crew, FOREVER, nothingIsLeft, refusal, soon, statesOf, until } from '../support.ts'
 
 nothingIsLeft(t)
@@ -160,5 +161,37 @@ t.test(
     await c.remove(agent.id, { history: true }).catch(() => {})
     t.equal(c.get('x'), undefined)
     await refusal(() => c.history(agent.id), 'agent_not_found')
+  },
+)
+
+t.test(
+  'while an agent is being removed nothing begins under its id, nor after a removal that is late',
+  async (t) => {
+    const memory = memoryRegistry()
+    const late: (() => void)[] = []
+    const c = await crew(t, {
+      registry: {
+        ...memory,
+        async remove(...which) {
+          await new Promise<void>((resolve) => late.push(resolve))
+          await memory.remove(...which)
+        },
+      },
+    })
+    const spec = { id: 'one', name: 'one', command: FOREVER }
+    await c.spawn(spec).kill()
+    const removing = c.remove('one', { history: true })
+    await until(() => late.length === 1 || null, { what: 'the registry is asked' })
+    t.match((await refusal(() => c.spawn(spec), 'name_taken')).message, /"one" is being removed/)
+    await refusal(() => c.remove('one'), 'agent_not_found')
+    for (const go of late) go()
+    await removing
+    const anew = c.spawn(spec)
+    await anew.ready
+    t.match(anew, { state: 'running', incarnation: 1 })
+    t.same(
+      (await c.records()).map(({ id, state }) => `${id} ${state}`),
+      ['one running'],
+    )
   },
 )
