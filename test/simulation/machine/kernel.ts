@@ -234,10 +234,19 @@ export class Kernel {
     return process
   }
 
-  /** A number is free when nobody has it as pid, group or session, and nobody had it in this tick. */
-  #freePid(): number | undefined {
+  get freePids(): number {
+    return this.#options.pids - this.#usedPids().size
+  }
+
+  #usedPids(): Set<number> {
     const used = new Set<number>()
     for (const { pid, pgrp, session } of this.table.values()) used.add(pid).add(pgrp).add(session)
+    return used
+  }
+
+  /** A number is free when nobody has it as pid, group or session, and nobody had it in this tick. */
+  #freePid(): number | undefined {
+    const used = this.#usedPids()
     for (let tries = 0; tries < this.#options.pids; tries += 1) {
       const pid = this.#nextPid
       this.#nextPid = pid + 1 >= FIRST_PID + this.#options.pids ? FIRST_PID : pid + 1
