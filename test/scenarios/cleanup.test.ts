@@ -233,8 +233,10 @@ const HOST = `
     supervisor.spawn({ id: 'cleans', command: ['true'], tmp: true, cleanup: [{ command: ['sh', '-c', 'echo $$ > ' + process.env.PIDS + '; sleep 0.7; echo first >> ' + process.env.TOLD] }, touch('second')] }),
   ]
   await Promise.all(agents.map((agent) => agent.ready))
-  say('pids', agents.slice(0, 2).map((agent) => agent.pid).join(' '))
+  const rung = new Promise((resolve) => supervisor.on('note', ({ event }) => event === 'rung' && resolve()))
   agents[1].stop({ cleanup: false })
+  await rung
+  say('pids', agents.slice(0, 2).map((agent) => agent.pid).join(' '))
 `
 
 t.test(

@@ -25,7 +25,7 @@ const SPECS: readonly (readonly [spec: unknown, field: string, message: RegExp])
     /"soon" is not a duration\. Write a number of milliseconds, or text like/,
   ],
   [{ heartbeat: { timeout: -1 } }, 'heartbeat.timeout', /-1 is not a duration/],
-  [{ heartbeat: { sources: ['guess'] } }, 'heartbeat.sources.0', /"report"\|"output"\|"cpu".*"guess"/],
+  [{ heartbeat: { sources: ['guess'] } }, 'heartbeat.sources.0', /"report", "output", "cpu".*"guess"/],
   [{ stop: [{ signal: 'SIGKILL', wait: 1 }] }, 'stop.0.signal', /SIGKILL always follows/],
   [
     { stop: [{ signal: 'TERM', wait: 1 }] },
@@ -81,10 +81,10 @@ const SPECS: readonly (readonly [spec: unknown, field: string, message: RegExp])
   [{ budget: { usd: '5' } }, 'budget.usd', /a number.*"5"/],
   [{ budget: { hours: 1 } }, 'budget.hours', /no such field in budget/],
   [{ lane: '' }, 'lane', /between 1 and 256/],
-  [{ lane: 'a', onConflict: 'wait' }, 'onConflict', /"reject"\|"replace"\|"queue".*"wait"/],
+  [{ lane: 'a', onConflict: 'wait' }, 'onConflict', /"reject", "replace", "queue".*"wait"/],
   [{ onSupervisorDeath: 'forget' }, 'onSupervisorDeath', /must be "end" or "adopt"/],
   [{ adoptFor: 0 }, 'adoptFor', /more than 0/],
-  [{ stdin: 'pipe' }, 'stdin', /"closed"\|"open".*"pipe"/],
+  [{ stdin: 'pipe' }, 'stdin', /"closed", "open".*"pipe"/],
 ]
 
 t.test('a spec: its field, the value, the way out; nothing is started, no name is taken', async (t) => {

@@ -52,7 +52,7 @@ t.test('what it waits for and until when, and the time it asked for while that l
   const until = before(-60)
   const waiting = record({ activity: { kind: 'waiting', on: 'rate_limit', until } })
   t.equal(whyAt(waiting, NOW), `rate_limit until ${until}`)
-  t.equal(whyAt(ASKED, NOW), 'asked for 1m 0s more')
+  t.equal(whyAt(ASKED, NOW), 'asked for 1m more')
   t.equal(whyAt(ASKED, NOW + 60_000), '')
 })
 
