@@ -247,7 +247,9 @@ export class Lives {
 
   withdraw(address: LifeAddress): void {
     const life = this.#get(address)
-    if (life?.phase === 'launching') this.#neverCame(life, failed('It was withdrawn before it was forked.'))
+    // What came of a lost launch is being ended: that is answered when it is gone.
+    if (life?.phase !== 'launching' || life.mayHaveTree) return
+    this.#neverCame(life, failed('It was withdrawn before it was forked.'))
   }
 
   signal(address: LifeAddress, signal: NodeJS.Signals): void {
