@@ -90,8 +90,7 @@ t.test('logs rotate while no supervisor is there', async (t) => {
 /** The built files with another protocol: those of an earlier release. */
 function earlier(t: Test): string {
   const dist = temporaryFolder(t)
-  for (const name of ['src', 'machines'])
-    cpSync(join(DIST, name), join(dist, name), { recursive: true })
+  for (const name of ['src', 'machines']) cpSync(join(DIST, name), join(dist, name), { recursive: true })
   writeFileSync(join(dist, 'package.json'), '{"type":"module"}')
   const file = join(dist, 'src/process/protocol.js')
   const text = readFileSync(file, 'utf8')

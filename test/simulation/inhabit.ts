@@ -9,8 +9,6 @@ const MOST_TRIES = 30
 export function inhabit(world: World, dice: Dice): void {
   if (!world.embedder.vacant) return
   world.advance(dice.pick([0, 1, 10, 100, 1_000, 10_000]))
-  // On a full machine nobody begins, until strangers have gone.
-  for (let ms = 0; ms < 60_000 && world.kernel.freePids < 4; ms += 500) world.advance(500)
   for (let tries = 0; world.embedder.vacant && world.violations.length === 0; tries += 1) {
     if (tries === PATIENCE) world.registry.mood = 'well'
     if (tries === MOST_TRIES) return world.violated('P6 a supervisor begins', `not in ${tries} tries`)

@@ -3,6 +3,7 @@ import type { Entry } from '../../machines/events.ts'
 import type { Actions } from './actions.ts'
 import type { Dice } from './dice.ts'
 import { lives } from './machine/process.ts'
+import { LEFT_FREE } from './machine/programs.ts'
 import { end, NAMES, restart } from './requests.ts'
 import { specOf } from './specs.ts'
 import { MOODS } from './store.ts'
@@ -169,7 +170,8 @@ function newFaces(world: World, dice: Dice): void {
   for (const { leader } of truth.lives.values())
     if (lives(leader) && dice.chance(0.6)) kernel.exit(leader, { code: 0, signal: null })
   world.advance(60)
-  for (let i = 0; i < 40; i += 1) stranger(kernel, dice.fork(`face ${i}`), 30_000)
+  for (let i = 0; i < 40 && kernel.freePids >= LEFT_FREE; i += 1)
+    stranger(kernel, dice.fork(`face ${i}`), 30_000)
 }
 
 function stranger(kernel: World['kernel'], dice: Dice, mostMs: number): void {

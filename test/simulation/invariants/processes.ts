@@ -29,14 +29,16 @@ export function onSignal(world: World, process: SimProcess, signal: NodeJS.Signa
   const mayLeave = life.order.detachOk && !truth.lost.has(key)
   if (mayLeave && process.detached && process.session !== life.leader.pid)
     world.violated('detachOk is kept to', `${signal} reached ${pid} of ${key}, which may live on`)
-  if (process !== life.leader || signal === 'SIGKILL' || signal === 'SIGCONT') return
-  world.checking(ONE_SIGNAL)
+  if (process !== life.leader || signal === 'SIGCONT') return
   const received = (life.received.get(signal) ?? 0) + 1
   life.received.set(signal, received)
+  if (signal === 'SIGKILL') return
+  world.checking(ONE_SIGNAL)
   const own = life.order.rungs.filter((rung) => 'signal' in rung && rung.signal === signal).length
   const rungs = own + (signal === 'SIGINT' && truth.isCancelled(key) ? 1 : 0)
-  // What the launcher before did not live to confirm is sent again by the next.
-  if (received > rungs + life.handovers)
+  // What the launcher before did not live to confirm is sent again by the next; one that SIGKILL does not end, by each.
+  const again = life.received.has('SIGKILL') ? rungs * life.handovers : life.handovers
+  if (received > rungs + again)
     world.violated(
       ONE_SIGNAL,
       `the leader of ${key} had ${signal} ${received} times; its ladder has it ${rungs} times`,

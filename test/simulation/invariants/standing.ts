@@ -98,7 +98,7 @@ function* listed(world: World, record: AgentRecord, calmMs: number): Generator<s
     const deadMs = world.nowMs - leader.diedAtMs
     if (Math.min(deadMs, calmMs) > bound)
       yield `${key} is ${state}, alive, and its leader died ${deadMs.toFixed(1)} ms ago`
-  } else if (state === 'spawning' && life && lives(life.leader)) {
+  } else if (state === 'spawning' && life && lives(life.leader) && !world.truth.lost.has(key)) {
     const forkedMs = world.nowMs - life.forkedAtMs
     if (Math.min(forkedMs, calmMs) > LISTED_MS)
       yield `${key} is spawning, and has a leader since ${forkedMs.toFixed(1)} ms`

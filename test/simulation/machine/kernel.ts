@@ -62,7 +62,9 @@ export class Kernel {
   fork(parent: number, options: ForkOptions): SimProcess | undefined {
     const pid = this.#freePid()
     if (pid === undefined) return undefined
-    const process = this.#enter(pid, options, this.table.get(parent))
+    const by = this.table.get(parent)
+    // What one forked in the moment of its death is an orphan.
+    const process = this.#enter(pid, options, by && lives(by) ? by : this.table.get(INIT))
     this.#options.trace(`fork ${pid} ${options.comm} of ${parent} ${options.life ?? ''}`)
     return process
   }

@@ -23,6 +23,9 @@ export interface Surroundings {
   output(process: SimProcess, line: string): void
 }
 
+/** Pids that agents and strangers leave to others: on a machine that is full nobody can begin. */
+export const LEFT_FREE = 4
+
 const REPORTS = {
   beat: 10,
   working: 3,
@@ -112,7 +115,7 @@ function breed(process: SimProcess, around: Surroundings, depth: number): void {
   const { kernel } = around
   const { dice } = process
   const fork = (own: boolean): SimProcess | undefined => {
-    if (!process.life) return undefined
+    if (!process.life || kernel.freePids < LEFT_FREE) return undefined
     const child = kernel.fork(process.pid, {
       comm: `${process.comm}+`,
       environ: process.environ,
