@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { startDaemon } from '../../src/daemon/index.ts'
 import { killDaemon, serving } from '../daemon/rig.ts'
@@ -50,6 +51,16 @@ t.test('the daemon is killed under commands, and another one comes', async (t) =
     begin('restart', 'restarted'),
   ]
   const following = [begin('logs', '-f', 'silent'), begin('events', '-f')] as const
+  // Events are followed from the moment at which the daemon is asked.
+  await until(
+    async () => {
+      if (following[1].said.out !== '') return true
+      await (await client.spawn({ command: ['true'] })).ended
+      await pause(100)
+      return null
+    },
+    { what: 'events come', timeoutMs: 30_000 },
+  )
   const foreground = begin(
     'run',
     '--name',
@@ -80,7 +91,6 @@ t.test('the daemon is killed under commands, and another one comes', async (t) =
     what: 'spawn waits',
     timeoutMs: 30_000,
   })
-  await until(() => following[1].said.out.includes('foreground'), { what: 'events come', timeoutMs: 30_000 })
   for (const { pid } of await client.list()) remember(pid ?? 0)
 
   await killDaemon(daemon)

@@ -48,8 +48,7 @@ async function endAll(t: Test, rig: Rig): Promise<void> {
   const left = () =>
     readdirSync(rig.home).filter((name) => /^launcher-.*(sock|book)/.test(name) && !name.includes('second'))
   // What was dismissed is settled in its own time, and a launcher that is closed meanwhile leaves it to the next.
-  for (let looks = 0; looks < 300 && left().length > 0; looks++)
-    await new Promise((done) => setTimeout(done, 10))
+  await until('what was dismissed is settled', () => left().length === 0).catch(() => {})
   t.same(await rig.end(), [], 'no process is left')
   t.same(left(), [])
 }
