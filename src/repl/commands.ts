@@ -9,6 +9,7 @@ import { listing } from '../terminal/listing.ts'
 import { nearest } from '../terminal/nearest.ts'
 import { plain, plainLine } from '../terminal/plain.ts'
 import type { Screen } from '../terminal/screen.ts'
+import { type Inspecting, OFF, PAGES } from './inspecting.ts'
 
 /** Which entries are shown as they come: the changes that matter, every one, or none. */
 export type Watching = 'on' | 'all' | 'off'
@@ -23,6 +24,7 @@ export interface Desk {
   /** Settles when the user wants no more of what follows. */
   interrupted: Promise<void>
   watching: Watching
+  readonly inspecting: Inspecting
 }
 
 export interface Command {
@@ -186,6 +188,15 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     words: [...MACHINES, SYSTEM],
     help: 'its machine with its state lit; system, if not said otherwise: all that runs. FILE ends in .svg, .dot or .mmd',
     run: picture,
+  },
+  inspect: {
+    usage: '[local|stately|off]',
+    words: [...PAGES, OFF],
+    help: "the machines at work, in a browser: Reeve's own page if not said otherwise, or Stately's; off closes both",
+    run: async ([page], { inspecting, print }) => {
+      if (page === OFF) await inspecting.close()
+      else print(await inspecting.url(page))
+    },
   },
   events: {
     usage: '[on|all|off]',

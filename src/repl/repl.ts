@@ -12,6 +12,7 @@ import { plain } from '../terminal/plain.ts'
 import { paint, screenOf } from '../terminal/screen.ts'
 import { COMMANDS, type Command, type Desk, type Watching } from './commands.ts'
 import { completeWith, define, followEach, unknownCommand } from './habits.ts'
+import { Inspecting } from './inspecting.ts'
 import { Live } from './live.ts'
 import { Names } from './names.ts'
 import { Script } from './script.ts'
@@ -77,6 +78,7 @@ export async function startRepl(reeve: Reeve, options: ReplOptions = {}): Promis
     known: () => names.known(),
     interrupted: new Promise(() => {}),
     watching: terminal ? 'on' : 'off',
+    inspecting: new Inspecting(reeve),
   }
 
   let learning: Promise<void> = names.learnAll()
@@ -128,7 +130,7 @@ export async function startRepl(reeve: Reeve, options: ReplOptions = {}): Promis
     server.once('exit', () => {
       for (const stop of unlisten) stop()
       live.flush()
-      resolve({ failed: script?.failed ?? false })
+      void desk.inspecting.close().then(() => resolve({ failed: script?.failed ?? false }))
     }),
   )
   await learning

@@ -37,7 +37,7 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
   {
     name: 'repl',
     has: /^src\/repl\//,
-    sees: ['machines', 'ground', 'words', 'registry', 'observe', 'terminal', 'diagram'],
+    sees: ['machines', 'ground', 'words', 'registry', 'observe', 'terminal', 'diagram', 'inspector'],
   },
   {
     name: 'mcp',

@@ -80,6 +80,8 @@ t.test('a script runs line after line, and what it says is plain', { timeout: 90
     '.spawn third -- sleep 60',
     '.kill third',
     '.rm third',
+    '.inspect',
+    '.inspect off',
     '.events all',
   )
   t.equal(status, 0, out)
@@ -100,7 +102,13 @@ t.test('a script runs line after line, and what it says is plain', { timeout: 90
     lines.findIndex((line) => / coder +killed +user, by user · SIGTERM/.test(line)) + 1,
   )
   t.match(rest[0], /^running · pid \d+ · life 2$/)
-  t.match(rest.slice(1, -1), ['Agent cancelled', /^third running · pid \d+$/, 'Agent killed', 'events all'])
+  t.match(rest.slice(1, -1), [
+    'Agent cancelled',
+    /^third running · pid \d+$/,
+    'Agent killed',
+    /^http:\/\/127\.0\.0\.1:\d+\/#token=/,
+    'events all',
+  ])
 })
 
 t.test('a script ends at the first line that fails, with status 1', { timeout: 90_000 }, async (t) => {
@@ -113,6 +121,7 @@ t.test('a script ends at the first line that fails, with status 1', { timeout: 9
     ['.spawn ghost -- /does/not/exist', /^spawn_failed: .*does not exist/m],
     ['.diagram nobody', /^agent_not_found: no agent is called "nobody"/m],
     ['.diagram system picture.png', /must end in \.svg, \.dot or \.mmd/],
+    ['.inspect everything', /^invalid_spec: inspect: local, stately, off \(given: everything\)/m],
     ['.logs "coder', /a quote is not closed/],
     ['const half = (', /the script ends in the middle of a statement/],
   ]
