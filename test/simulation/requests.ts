@@ -199,6 +199,7 @@ export function restart(step: Step, idOrName: string): void {
   const known = id === undefined ? undefined : embedder.known.get(id)
   const wasListed = known && embedder.supervisor.list({ id: known.agent.id }).length > 0
   const wish = known?.wish
+  const lives = known?.agent.incarnation ?? 0
   if (known) embedder.wish(known.agent.id, 'run')
   // Whether it ever runs is the agent's business: the answer is owed at the end of all.
   embedder.ask(`restart ${idOrName} (${id})`, Number.POSITIVE_INFINITY, () =>
@@ -206,7 +207,9 @@ export function restart(step: Step, idOrName: string): void {
   )
   if (!known) return
   const isListed = embedder.supervisor.list({ id: known.agent.id }).length > 0
-  if (!wasListed && isListed) embedder.watchPromises(known)
+  // A listener may have ended it again already.
+  const isBegun = isListed || known.agent.incarnation > lives
+  if (!wasListed && isBegun) embedder.watchPromises(known)
   else if (!isListed && wish === 'end') known.wish = 'end'
 }
 
