@@ -66,8 +66,9 @@ export const STANDING: Readonly<Record<string, Check>> = {
   *'ready and ended settle with the end'(world) {
     if (world.supervisor.frozen) return
     const live = new Set(world.embedder.supervisor.list().map(({ id }) => id))
-    for (const [id, { ready, ended, entries, removed }] of world.embedder.known) {
-      if (live.has(id) || removed) continue
+    for (const [id, { ready, ended, entries, removed, toldAtMs }] of world.embedder.known) {
+      // What was told in this very moment settles in the turn that follows.
+      if (live.has(id) || removed || toldAtMs === world.nowMs) continue
       const last = entries.at(-1)
       if (last && !isEnd(last.to)) yield `${id} is ${last.to}, and listed no more`
       if (ended === undefined) yield `${id} has ended, and its ended is pending`
