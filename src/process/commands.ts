@@ -3,7 +3,9 @@
  * is over when its whole tree is. Raw `child_process`, acting on `exit`: whoever still holds the output of a command that
  * has ended delays nothing.
  */
+
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { stripVTControlCharacters } from 'node:util'
 import { type LifeAddress, lifeKey } from '../../machines/events.ts'
@@ -164,7 +166,9 @@ export class Commands {
     return failure('the launcher died while it ran; what was left of it was ended', '', escaped)
   }
 
-  #lifeOf({ agentId, incarnation, marker, killWaitMs }: CommandOrder): Life {
+  /** A probe carries the marker of its agent: searched for by that, the agent would be found as well, and ended. */
+  #lifeOf({ agentId, incarnation, marker: own, killWaitMs, hook }: CommandOrder): Life {
+    const marker = hook === null ? randomBytes(16).toString('hex') : own
     return new Life({ ...BARE, agentId, incarnation, marker, killWaitMs }, this.#options.spared)
   }
 }

@@ -154,6 +154,18 @@ t.test(
     const asked = await pidsFrom(pids, 2)
     await until(() => !asked.some(alive) || null, { what: 'the first is gone' })
     await pidsFrom(pids, 4)
+    // Agents and probes that begin in the same tick of the kernel's clock: nothing tells them apart by their age.
+    const many = join(c.folder, 'many')
+    const sleeps = ['sh', '-c', `echo $$ >> ${many}; exec sleep 1000`]
+    const crowd = Array.from({ length: 8 }, () =>
+      c.spawn({
+        command: FOREVER,
+        ready: { exec: { command: sleeps, timeout: '100ms', every: 1 }, timeout: '1m' },
+      }),
+    )
+    await pidsFrom(many, 3 * crowd.length)
+    t.same(new Set([slow, ...crowd].map(({ state }) => state)), new Set(['pre_starting']), 'and no agent')
+    await Promise.all(crowd.map((each) => each.kill()))
     await soon(slow.stop(), 'stopped')
     const all = await pidsFrom(pids, 4)
     await until(() => !all.some(alive) || null, { what: 'all are gone' })
