@@ -50,6 +50,10 @@ const strangers = Array.from({ length: STRANGERS }, (_, i) => {
   const script = `for s in HUP INT TERM QUIT USR1 USR2 CONT; do trap "echo $s >> ${file}" $s; done; while :; do sleep 1; done`
   return { file, child: spawn('sh', ['-c', script], { stdio: 'ignore', detached: true }) }
 })
+// However this ends: a run that fails leaves none of them.
+process.once('exit', () => {
+  for (const { child } of strangers) child.kill('SIGKILL')
+})
 
 function startHost(round: number): { host: ChildProcess; ready: Promise<unknown> } {
   const args = [
