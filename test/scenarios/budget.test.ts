@@ -1,5 +1,6 @@
 /** What an agent may use, over all its lives: warned, cancelled, and never brought back. */
-import { readFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import type { Agent, AgentSpec } from '../../src/index.ts'
 import { sentenceOf } from '../../src/index.ts'
@@ -8,12 +9,16 @@ import {
   crew,
   FOREVER,
   fixture,
+  launcherOf,
   notesOf,
   nothingIsLeft,
   refusal,
+  remember,
   soon,
   until,
+  untilDead,
 } from '../support.ts'
+import { killed, pidsOf, place, predecessor, successor } from './succession.ts'
 
 nothingIsLeft(t)
 
@@ -150,3 +155,62 @@ t.test('a ttl begins with a cancellation too, over all lives', async (t) => {
   t.match(notesOf(c, agent, 'rung').at(-1)?.evidence, { asked: 'cancel', through: 'control' })
   t.equal(kept.state, 'running')
 })
+
+t.test(
+  'a successor goes on from the sum, warns of nothing twice, and ends what is used up for good',
+  async (t) => {
+    const where = place(t)
+    const h = await predecessor(
+      t,
+      where,
+      `const all = [
+       { name: 'spender', command: run('runs-forever.sh'), budget: { tokens: 1000 } },
+       // What it says last, it says while nobody listens; then it crashes.
+       { name: 'last', command: ['sh', '-c', 'while [ ! -e "$0" ]; do sleep 0.05; done; ' +
+         'echo \\'{"type":"usage","turns":1}\\' >> "$REEVE_REPORT"; exit 1', FOLDER + '/go'], budget: { turns: 2 } },
+       { name: 'old', command: run('runs-forever.sh'), ttl: '3s' },
+     ].map((spec) => supervisor.spawn({ id: spec.name, restart: { policy: 'permanent', backoff: { initial: 1 } }, ...spec, ...kept }))
+     await Promise.all(all.map(({ ready }) => ready))
+     all[0].heartbeat({ type: 'usage', tokens: 850 })
+     all[1].heartbeat({ type: 'usage', turns: 1 })
+     const warned = new Set()
+     for await (const { name, event } of supervisor.entries({ since: 0 }))
+       if (event === 'budget_warning' && warned.add(name).size === 2) break`,
+    )
+    const pids = pidsOf(h)
+    await killed(h)
+    const says = (id: string, line: string) =>
+      appendFileSync(join(where.home, 'reports', `${id}.1`), `${line}\n`)
+    says('spender', '{"type":"usage","tokens":50}')
+    writeFileSync(join(where.folder, 'go'), '')
+    await untilDead([pids.get('last') ?? 0])
+    const reeve = await successor(t, where)
+    remember(await launcherOf(reeve))
+    const agent = (id: string) => reeve.get(id) as Agent
+    await until(() => agent('spender').record.usage?.tokens === 900 || null, {
+      what: 'what it said meanwhile',
+    })
+    t.match(agent('spender'), { state: 'running', pid: pids.get('spender') })
+    says('spender', '{"type":"usage","tokens":100}')
+    const spender = await soon(agent('spender').ended, 'its budget is used up')
+    t.match(spender, {
+      state: 'killed',
+      incarnation: 1,
+      usage: { tokens: 1000 },
+      reason: { kind: 'budget', by: 'supervisor', message: 'it used 1000 of 1000 tokens' },
+    })
+    await refusal(() => agent('spender').restart(), 'budget_exhausted')
+    t.match(await soon(agent('last').ended, 'it has ended'), {
+      state: 'crashed',
+      incarnation: 1,
+      usage: { turns: 2 },
+      exit: { code: 1 },
+    })
+    t.match(await soon(agent('old').ended, 'its time is over'), { incarnation: 1, reason: { kind: 'ttl' } })
+    for (const id of ['spender', 'old']) {
+      const story = await reeve.history(id)
+      t.equal(story.filter(({ event }) => event === 'budget_warning').length, 1, `${id} was warned once`)
+      t.equal(story.find(({ event }) => event === 'rung')?.evidence?.asked, 'cancel', id)
+    }
+  },
+)

@@ -4,7 +4,18 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import type { Agent, AgentSpec } from '../../src/index.ts'
-import { crew, FOREVER, fixture, nothingIsLeft, refusal, soon, statesOf, until } from '../support.ts'
+import {
+  alive,
+  crew,
+  FOREVER,
+  fixture,
+  nothingIsLeft,
+  pidsFrom,
+  refusal,
+  soon,
+  statesOf,
+  until,
+} from '../support.ts'
 import { killed, pidsOf, place, predecessor, successor } from './succession.ts'
 
 nothingIsLeft(t)
@@ -76,6 +87,72 @@ t.test('replace: the whole tree of the holder ends first, for good; then the new
   await four.kill()
   t.notOk(existsSync(`${held}.broken`))
 })
+
+t.test('what a holder leaves, in its group or out of it, is gone before the next one begins', async (t) => {
+  const c = await crew(t)
+  const leaves = readFileSync(fixture('leaves-stubborn-child.sh'), 'utf8')
+  // The same in a session of its own, which no signal to its group reaches.
+  const apart = leaves.replace('exec sh -c', 'exec setsid sh -c')
+  const seen: string[] = []
+  const ended: Promise<unknown>[] = []
+  for (const [which, script] of Object.entries({ leaves, apart })) {
+    const file = join(c.folder, which)
+    const one = c.spawn({ name: which, command: ['sh', '-c', script, 'sh', file], lane: which })
+    const two = c.spawn({ name: `after-${which}`, command: ['true'], lane: which, onConflict: 'queue' })
+    const child = pidsFrom(file)
+    c.on('transition', ({ name, to }) => name === which && seen.push(`${which} ${to}`))
+    c.on('note', ({ name, event }) => {
+      if (name !== two.name || event !== 'spawn') return
+      // Asked in the moment in which it is told.
+      const left = existsSync(file) && alive(Number(readFileSync(file, 'utf8')))
+      seen.push(`${two.name} begins, ${left ? 'beside what is left' : 'alone'}`)
+    })
+    ended.push(child, one.ended, two.ended)
+  }
+  await soon(Promise.all(ended), 'both lanes are done')
+  for (const which of ['leaves', 'apart'])
+    t.same(seen.filter((each) => each.includes(which)).slice(-3), [
+      `${which} reaping`,
+      `${which} completed`,
+      `after-${which} begins, alone`,
+    ])
+})
+
+t.test(
+  'replace: a holder that crashes while it is asked to end is gone for good, and its turn comes',
+  async (t) => {
+    const c = await crew(t)
+    const stubborn = {
+      command: ['sh', '-c', 'trap "" INT TERM; echo ready; exec sleep 1000'],
+      ready: { line: 'ready' },
+      stop: [{ signal: 'SIGTERM', wait: '1h' }],
+      restart: { policy: 'permanent', backoff: { initial: 1 } },
+    } as const
+    const pairs = ['stopped', 'cancelled'].map((name) => {
+      const holder = c.spawn({ ...stubborn, name, lane: name })
+      const next = () =>
+        c.spawn({ name: `${name}-next`, command: FOREVER, lane: name, onConflict: 'replace' })
+      return { holder, next }
+    })
+    await Promise.all(pairs.map(({ holder }) => holder.ready))
+    void pairs[1]?.holder.cancel({ within: '1h', by: 'a person' })
+    await until(() => pairs[1]?.holder.state === 'terminating' || null, { what: 'it is asked to end' })
+    for (const { holder, next } of pairs) {
+      const newcomer = next()
+      await until(() => holder.state === 'terminating' || null, { what: 'it is asked to end' })
+      process.kill(holder.pid as number, 'SIGKILL')
+      await soon(newcomer.ready, 'its turn')
+      t.match(holder.record, { state: 'killed', incarnation: 1, exit: { signal: 'SIGKILL' } })
+      const order = c.entriesSeen.map((entry) => `${entry.name} ${entry.to} ${entry.event}`)
+      t.ok(order.indexOf(`${holder.name} killed end`) < order.indexOf(`${newcomer.name} spawning spawn`))
+      t.notOk(order.includes(`${holder.name} restarting backoff`))
+    }
+    t.match(
+      pairs.map(({ holder }) => holder.record.reason),
+      [{ kind: 'lane' }, { kind: 'cancelled', by: 'a person' }],
+    )
+  },
+)
 
 t.test('queue: first in, first out, and before them whoever replaces the holder', async (t) => {
   const c = await crew(t)
