@@ -1,4 +1,5 @@
 /** What may happen in a step. Each by dice of its own, on names and not on places: what is left out changes no other. */
+import { type Climate, weighted } from './climates.ts'
 import type { Dice } from './dice.ts'
 import { MISHAPS } from './mishaps.ts'
 import { REQUESTS } from './requests.ts'
@@ -15,6 +16,10 @@ export type Actions = Readonly<Record<string, { readonly weight: number; readonl
 
 export const ACTIONS: Actions = { ...REQUESTS, ...MISHAPS }
 
-export const WEIGHTS: Readonly<Record<string, number>> = Object.fromEntries(
+const WEIGHTS: Readonly<Record<string, number>> = Object.fromEntries(
   Object.entries(ACTIONS).map(([name, { weight }]) => [name, weight]),
 )
+
+/** How often each is done, by climate. */
+export const weightsIn = (climate: Climate): Readonly<Record<string, number>> =>
+  weighted(WEIGHTS, climate.actions)

@@ -1,4 +1,5 @@
 /** Many runs, one after another, until one fails. */
+import type { ClimateName } from './climates.ts'
 import type { Fault } from './faults.ts'
 import { type RunResult, run } from './run.ts'
 
@@ -8,6 +9,8 @@ export interface CampaignOptions {
   readonly seeds: number
   readonly steps: number
   readonly broken?: Fault | undefined
+  /** By default that in which the fault is looked for. */
+  readonly climate?: ClimateName | undefined
   readonly only?: ReadonlySet<number> | undefined
   /** Asked after each run: whether there is time for another. */
   readonly goOn?: (done: number) => boolean
@@ -29,14 +32,14 @@ const add = (sums: Map<string, number>, more: ReadonlyMap<string, number>): void
 }
 
 export async function campaign(options: CampaignOptions): Promise<Campaign> {
-  const { firstSeed, seeds, steps, broken, only, goOn = () => true } = options
+  const { firstSeed, seeds, steps, broken, climate, only, goOn = () => true } = options
   const checked = new Map<string, number>()
   const faults = new Map<string, number>()
   let [done, entries, simulatedMs] = [0, 0, 0]
   let last: RunResult | undefined
   let failed: Campaign['failed']
   for (let seed = firstSeed; done < seeds && !failed && goOn(done); seed += 1) {
-    const result = await run({ seed, steps, broken, only })
+    const result = await run({ seed, steps, broken, climate, only })
     done += 1
     entries += result.entries
     simulatedMs += result.simulatedMs

@@ -1,7 +1,8 @@
 /** `npm run simulate`: what is asked for, what was run, and how to see a failure again. */
 import { parseArgs } from 'node:util'
 import { type Campaign, campaign } from './campaign.ts'
-import { FAULTS, type Fault, isFault } from './faults.ts'
+import { CLIMATES, type ClimateName, isClimate } from './climates.ts'
+import { climateOf, FAULTS, type Fault, isFault } from './faults.ts'
 import { shrink } from './shrink.ts'
 
 export const DEFAULT_STEPS = 80
@@ -14,6 +15,7 @@ const USAGE = `npm run simulate -- [options]
   --seed 7 --steps 300    one seed; ${DEFAULT_STEPS} steps unless told otherwise
   --only 3,17             the actions of these steps alone: a shortened trace
   --break FAULT           with a fault put in on purpose; the exit status is 1 when it is found
+  --climate CLIMATE       what kind of bad luck there is; default: mixed, or where the fault is looked for
   --trace                 prints every line of the last trace
   --no-shrink             shows a failure as it is
 `
@@ -25,6 +27,7 @@ const OPTIONS = {
   minutes: { type: 'string' },
   only: { type: 'string' },
   break: { type: 'string' },
+  climate: { type: 'string' },
   trace: { type: 'boolean' },
   'no-shrink': { type: 'boolean' },
   help: { type: 'boolean' },
@@ -37,6 +40,7 @@ interface Asked {
   readonly minutes: number | undefined
   readonly only: ReadonlySet<number> | undefined
   readonly broken: Fault | undefined
+  readonly climate: ClimateName
   readonly trace: boolean
   readonly asItIs: boolean
 }
@@ -56,11 +60,12 @@ function asked(args: readonly string[]): Asked | undefined {
   if (minutes !== undefined && !(minutes > 0))
     throw new UsageError(`--minutes: "${values.minutes}" is no time`)
   const broken = values.break
-  if (broken !== undefined && !isFault(broken)) {
-    const known = Object.entries(FAULTS).map(([name, what]) => `  ${name.padEnd(24)}${what}`)
-    throw new UsageError(
-      [`--break: there is no fault "${broken}". These can be put in:`, ...known].join('\n'),
-    )
+  if (broken !== undefined && !isFault(broken))
+    throw unknown(`--break: there is no fault "${broken}". These can be put in:`, FAULTS)
+  const climate = values.climate ?? climateOf(broken)
+  if (!isClimate(climate)) {
+    const known = Object.entries(CLIMATES).map(([name, { what }]) => [name, what])
+    throw unknown(`--climate: there is no "${climate}". These are known:`, Object.fromEntries(known))
   }
   return {
     firstSeed: count('seed') ?? 1,
@@ -69,10 +74,16 @@ function asked(args: readonly string[]): Asked | undefined {
     minutes,
     only: values.only === undefined ? undefined : new Set(values.only.split(',').filter(Boolean).map(Number)),
     broken,
+    climate,
     trace: values.trace ?? false,
     asItIs: values['no-shrink'] ?? false,
   }
 }
+
+const unknown = (message: string, known: Readonly<Record<string, string>>): UsageError =>
+  new UsageError(
+    [message, ...Object.entries(known).map(([name, what]) => `  ${name.padEnd(24)}${what}`)].join('\n'),
+  )
 
 function parse(args: readonly string[]) {
   try {
@@ -114,14 +125,14 @@ const listed = (sums: ReadonlyMap<string, number>): string =>
 
 function tell(
   result: Campaign,
-  { firstSeed, steps, broken, seeds }: Asked,
+  { firstSeed, steps, broken, climate, seeds }: Asked,
   ms: number,
   print: (text: string) => void,
 ) {
   const { done, entries, simulatedMs, checked, faults, last } = result
   const rates = `${Math.round((done / ms) * 1000)} seeds/s, ${Math.round((done * steps * 1000) / ms)} steps/s`
   print(
-    `${done} seeds of ${steps} steps from ${firstSeed}${broken ? ` with ${broken}` : ''}: ${entries} entries in ` +
+    `${done} seeds of ${steps} steps from ${firstSeed}${broken ? ` with ${broken}` : ''}${climate === 'mixed' ? '' : ` in ${climate}`}: ${entries} entries in ` +
       `${Math.round(simulatedMs / 1000)} simulated s; ${(ms / 1000).toFixed(1)} s, ${rates}`,
   )
   if (seeds === 1) print(`trace ${last?.traceHash}`)
@@ -130,17 +141,18 @@ function tell(
 
 async function show(
   { seed, result }: NonNullable<Campaign['failed']>,
-  { steps, broken, only, asItIs }: Asked,
+  { steps, broken, climate, only, asItIs }: Asked,
   print: (text: string) => void,
 ): Promise<void> {
+  const isUnsaid = climate === 'mixed' && climateOf(broken) === 'mixed'
   const replay = (steps: number, only?: Iterable<number>): string =>
     `replay: npm run simulate -- --seed ${seed} --steps ${steps}` +
-    `${only ? ` --only ${[...only].join(',')}` : ''}${broken ? ` --break ${broken}` : ''}`
+    `${only ? ` --only ${[...only].join(',')}` : ''}${broken ? ` --break ${broken}` : ''}${isUnsaid ? '' : ` --climate ${climate}`}`
   print(`\nVIOLATED in seed ${seed}, step ${result.failedAt}:`)
   for (const { invariant, message, atMs } of result.violations.slice(0, SHOWN_VIOLATIONS))
     print(`  ${invariant}, at ${atMs.toFixed(1)} ms:\n    ${message}`)
   print(replay(steps, only))
-  const short = asItIs || only ? undefined : await shrink(result, { seed, steps, broken })
+  const short = asItIs || only ? undefined : await shrink(result, { seed, steps, broken, climate })
   if (short)
     print(
       `\nshortened to ${short.only.length} actions of ${short.steps} steps (${short.tries} tries):\n${replay(short.steps, short.only)}`,

@@ -1,3 +1,5 @@
+import type { ClimateName } from './climates.ts'
+
 /** The faults that can be put in on purpose, by the promise that each breaks, and what each is. */
 export const FAULTS = {
   // P1 truth
@@ -48,4 +50,22 @@ export const FAULTS = {
 } as const
 
 export type Fault = keyof typeof FAULTS
+
+/** Where it is looked for; in the mix of all, unless it would take long there. */
+const SOUGHT_IN: Readonly<Partial<Record<Fault, ClimateName>>> = {
+  'exit-forgotten': 'succession',
+  'agents-outlive': 'succession',
+  'started-twice': 'succession',
+  'usage-twice': 'succession',
+  'spill-not-replayed': 'succession',
+  'silence-inherited': 'succession',
+  'adopt-by-pid': 'new-faces',
+  'no-identity-check': 'new-faces',
+  'no-last-rung': 'tenacity',
+  'hushed-escape': 'tenacity',
+  'no-late-sweep': 'silence',
+  'unseen-output': 'silence',
+}
+
+export const climateOf = (fault: Fault | undefined): ClimateName => (fault && SOUGHT_IN[fault]) ?? 'mixed'
 export const isFault = (name: string): name is Fault => name in FAULTS

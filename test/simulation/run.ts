@@ -1,8 +1,9 @@
 /** One run: a seed, so many steps, an end. */
 
-import { ACTIONS, WEIGHTS } from './actions.ts'
+import { ACTIONS, weightsIn } from './actions.ts'
+import type { ClimateName } from './climates.ts'
 import { inSimulatedLoop } from './event-loop.ts'
-import type { Fault } from './faults.ts'
+import { climateOf, type Fault } from './faults.ts'
 import { checkFinally, settleAll } from './finish.ts'
 import { here } from './here.ts'
 import { inhabit } from './inhabit.ts'
@@ -17,6 +18,8 @@ export interface RunOptions {
   readonly seed: number
   readonly steps: number
   readonly broken?: Fault | undefined
+  /** By default that in which the fault is looked for. */
+  readonly climate?: ClimateName | undefined
   /** The steps whose action is done; absent: all. Time passes in every step. */
   readonly only?: ReadonlySet<number> | undefined
 }
@@ -53,8 +56,9 @@ export function run(options: RunOptions): Promise<RunResult> {
   return inSimulatedLoop(() => runNow(options))
 }
 
-function runNow({ seed, steps, broken, only }: RunOptions): RunResult {
-  const world = new World(`seed ${seed}`, broken)
+function runNow({ seed, steps, broken, only, climate = climateOf(broken) }: RunOptions): RunResult {
+  const world = new World(`seed ${seed}`, broken, climate)
+  const weights = weightsIn(world.climate)
   const actions: string[] = []
   const unhandled = (cause: unknown): void => {
     const party = runningParty()
@@ -70,7 +74,7 @@ function runNow({ seed, steps, broken, only }: RunOptions): RunResult {
     for (; step < steps && world.violations.length === 0; step += 1) {
       const dice = world.dice.fork(`step ${step}`)
       inhabit(world, dice.fork('successor'))
-      const name = dice.weighed(WEIGHTS)
+      const name = dice.weighed(weights)
       actions.push(name)
       if (only === undefined || only.has(step)) {
         world.trace(`step ${step}: ${name}`)

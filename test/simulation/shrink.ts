@@ -1,4 +1,5 @@
 /** Makes a failing run shorter while it still fails in the same way: fewer steps, fewer actions. Bounded effort. */
+import type { ClimateName } from './climates.ts'
 import type { Fault } from './faults.ts'
 import { type RunResult, run } from './run.ts'
 
@@ -13,7 +14,12 @@ const MOST_TRIES = 150
 
 export async function shrink(
   failed: RunResult,
-  { seed, steps, broken }: { seed: number; steps: number; broken: Fault | undefined },
+  {
+    seed,
+    steps,
+    broken,
+    climate,
+  }: { seed: number; steps: number; broken: Fault | undefined; climate: ClimateName },
 ): Promise<Short> {
   const wanted = failed.violations[0]?.invariant
   let tries = 0
@@ -21,7 +27,7 @@ export async function shrink(
   const short = Math.min(steps, failed.failedAt + 1)
   const fails = async (only: readonly number[]): Promise<boolean> => {
     tries += 1
-    const again = await run({ seed, steps: short, broken, only: new Set(only) })
+    const again = await run({ seed, steps: short, broken, climate, only: new Set(only) })
     const same = again.violations.some(({ invariant }) => invariant === wanted)
     if (same) result = again
     return same

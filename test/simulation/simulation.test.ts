@@ -62,9 +62,17 @@ t.test('a failure says how to see it again, in short, and its replay fails alike
   }
 })
 
+t.test('a fault is looked for where it is soon found, and its replay says where that is', async (t) => {
+  const said: string[] = []
+  const args = ['--seeds', '50', '--steps', `${STEPS}`, '--break', 'exit-forgotten', '--no-shrink']
+  t.equal(await simulate(args, (text) => said.push(text)), 1)
+  t.match(said.join('\n'), /^replay: npm run simulate -- .* --break exit-forgotten --climate succession$/m)
+})
+
 t.test('what is asked wrongly is said', async (t) => {
   for (const [args, answer] of [
     [['--break', 'nothing'], /no fault "nothing".*\n.*zombies-live/],
+    [['--climate', 'fair'], /no "fair".*\n.*mixed/],
     [['--seeds', 'many'], /--seeds: "many" is no count/],
     [['--loud'], /--loud/],
   ] as const) {

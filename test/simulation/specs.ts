@@ -1,6 +1,7 @@
 /** Specs at random: every policy, ladder, readiness, and clean-up hooks of every temper. */
 import type { Clock } from '../../src/clock.ts'
 import type { AgentSpec } from '../../src/spec.ts'
+import { weighted } from './climates.ts'
 import type { Dice } from './dice.ts'
 import { KINDS } from './machine/programs.ts'
 import type { World } from './world.ts'
@@ -14,7 +15,7 @@ export function specOf(world: World, dice: Dice, id: string, name: string): Name
   return {
     id,
     name,
-    command: ['simulated', dice.weighed(KINDS)],
+    command: ['simulated', dice.weighed(weighted(KINDS, world.climate.kinds))],
     cwd: '/',
     ready: dice.pick([
       'spawned',

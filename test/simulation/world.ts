@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { type Entry, lifeKey } from '../../machines/events.ts'
 import type { LaunchOrder } from '../../src/process/launcher.ts'
 import type { Reply, Request } from '../../src/process/protocol.ts'
+import { CLIMATES, type Climate, type ClimateName } from './climates.ts'
 import { Dice } from './dice.ts'
 import { Embedder } from './embedder.ts'
 import type { Fault } from './faults.ts'
@@ -42,6 +43,7 @@ const BEGUN_WITHIN_MS = 60_000
 
 export class World {
   readonly broken: Fault | undefined
+  readonly climate: Climate
   readonly dice: Dice
   readonly chances: Dice
   readonly jitter: Dice
@@ -76,9 +78,10 @@ export class World {
   readonly #hash = createHash('sha256')
   readonly #parties = new Map<SimProcess, Party>()
 
-  constructor(seed: string, broken?: Fault) {
+  constructor(seed: string, broken?: Fault, climate: ClimateName = 'mixed') {
     enter(this)
     this.broken = broken
+    this.climate = CLIMATES[climate]
     this.dice = new Dice(seed)
     const of = (name: string) => this.dice.fork(name)
     this.chances = of('chances')
@@ -91,7 +94,7 @@ export class World {
     this.kernel = new Kernel({
       time: this.time,
       dice: of('kernel'),
-      pids: of('pids').pick([20, 24, 40]),
+      pids: of('pids').pick(this.climate.pids ?? [20, 24, 40]),
       trace: (line) => this.trace(line),
       signalled: (process, signal) => onSignal(this, process, signal),
       died: (process) => {
@@ -102,7 +105,12 @@ export class World {
       },
     })
     this.launchers = new Launchers(this)
-    this.registry = new Store('registry', of('durable').chance(0.5), this.time, of('registry'))
+    this.registry = new Store(
+      'registry',
+      of('durable').chance(this.climate.durable ?? 0.5),
+      this.time,
+      of('registry'),
+    )
     this.sink = new Store('sink', false, this.time, of('sink'))
   }
 
