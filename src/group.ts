@@ -8,7 +8,7 @@ import {
   type StopGroupResult,
 } from './group-options.ts'
 import type { GroupEnd, GroupRecord, GroupState } from './group-record.ts'
-import { nameOf } from './groups.ts'
+import { nameOf, type Standing } from './groups.ts'
 import type { GroupHandle } from './reeve.ts'
 import type { AgentRecord, RecordFilter } from './registry/record.ts'
 import type { Runtime } from './runtime.ts'
@@ -29,13 +29,13 @@ export function openGroup(
   parseStrictly(groupPathSchema, name, 'path')
   refuseWhenStopping(supervisor, 'open a group')
   const path = around === undefined ? name : `${around}/${name}`
-  return runtime.groups.open(path, options, () => new Group(path, runtime, supervisor))
+  return runtime.groups.open(path, options, (standing) => new Group(standing, runtime, supervisor))
 }
 
-/** `undefined` for one that was never opened here. Nothing is opened. */
+/** `undefined` for one that was never opened here, or is forgotten. Nothing is opened. */
 export function findGroup(runtime: Runtime, supervisor: Supervisor, path: string): Group | undefined {
   parseStrictly(groupPathSchema, path, 'path')
-  return runtime.groups.find(path, () => new Group(path, runtime, supervisor))
+  return runtime.groups.find(path, (standing) => new Group(standing, runtime, supervisor))
 }
 
 export class Group implements GroupHandle {
@@ -43,10 +43,13 @@ export class Group implements GroupHandle {
   readonly path: string
   readonly #runtime: Runtime
   readonly #supervisor: Supervisor
+  /** As this handle was got: what it goes by once the group is forgotten. */
+  readonly #own: Standing
 
   /** @internal Groups come from `supervisor.group()`. */
-  constructor(path: string, runtime: Runtime, supervisor: Supervisor) {
-    this.path = path
+  constructor(standing: Standing, runtime: Runtime, supervisor: Supervisor) {
+    this.path = standing.spec.path
+    this.#own = standing
     this.#runtime = runtime
     this.#supervisor = supervisor
   }
@@ -56,12 +59,12 @@ export class Group implements GroupHandle {
   }
 
   get state(): GroupState {
-    return this.#runtime.groups.state(this.path)
+    return this.#standing.over?.state ?? this.#runtime.groups.state(this.path)
   }
 
   /** What it was opened with, how it stands, and how many agents it has. */
   get record(): GroupRecord {
-    return this.#runtime.groups.record(this.path)
+    return this.#runtime.groups.record(this.#standing)
   }
 
   /** The XState actor of the group; `undefined` when it is over. */
@@ -71,7 +74,7 @@ export class Group implements GroupHandle {
 
   /** Resolves when it is over: no member lives, and none comes back. Opened anew, it has another such promise. */
   get ended(): Promise<GroupEnd> {
-    return this.#runtime.groups.ended(this.path)
+    return this.#standing.ended.promise
   }
 
   /**
@@ -101,5 +104,10 @@ export class Group implements GroupHandle {
    */
   stop(options: StopGroupOptions = {}): Promise<StopGroupResult> {
     return stopGroup(this.#runtime, this.path, options)
+  }
+
+  /** Forgotten and opened anew, it is that one. */
+  get #standing(): Standing {
+    return this.#runtime.groups.get(this.path) ?? this.#own
   }
 }

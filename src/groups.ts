@@ -1,4 +1,5 @@
 /** The groups of one supervisor, by path: which are open, what they were opened with, and what became of them. */
+import type { Reason } from '../machines/events.ts'
 import type { GroupTold } from '../machines/keeping.ts'
 import { type GroupSpec, placeOf } from '../machines/members.ts'
 import { Deferred } from './deferred.ts'
@@ -9,6 +10,10 @@ import type { GroupEnd, GroupRecord, GroupState } from './group-record.ts'
 import { groupSpecOf } from './group-spec.ts'
 import { isWithin } from './registry/record.ts'
 import type { Runtime } from './runtime.ts'
+import type { KeptGroup } from './specs.ts'
+
+/** How many groups that are over are remembered, the newest of them. */
+const OVER_KEPT = 1_000
 
 /** What a supervisor holds of one group, over all its openings. */
 export interface Standing {
@@ -17,6 +22,8 @@ export interface Standing {
   handle?: Group
   /** `null` while it is open. */
   over: GroupEnd | null
+  /** When it was over, in monotonic milliseconds. */
+  overAtMs: number
   ended: Deferred<GroupEnd>
 }
 
@@ -38,6 +45,8 @@ export const groupNotFound = (path: string): ReeveError =>
 export class Groups {
   readonly #runtime: Runtime
   readonly #byPath = new Map<string, Standing>()
+  /** Those of them that are over, the oldest end first: an inner one before the one around it. */
+  readonly #over = new Set<Standing>()
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime
@@ -49,7 +58,7 @@ export class Groups {
    *
    * @throws ReeveError `invalid_spec`, `group_not_found`, `group_over`
    */
-  open(path: string, options: GroupOptions | undefined, handle: () => Group): Group {
+  open(path: string, options: GroupOptions | undefined, handle: (standing: Standing) => Group): Group {
     const known = this.#byPath.get(path)
     const parent = parentOf(path)
     if (parent !== undefined) this.refuseClosed(parent)
@@ -64,51 +73,61 @@ export class Groups {
         })
       return handleOf(known, handle)
     }
-    return handleOf(this.#stand(spec), handle)
+    return handleOf(this.#stand({ spec }), handle)
   }
 
   /** Opens it as it was under a supervisor before; one that is known is left as it is. */
-  restore(spec: GroupSpec): void {
-    if (this.#byPath.has(spec.path)) return
-    this.#runtime.placed(spec.order ?? 0)
-    this.#stand(spec)
+  restore(kept: KeptGroup): void {
+    const { path, order = 0 } = kept.spec
+    if (this.#byPath.has(path)) return
+    this.#runtime.placed(order)
+    this.#stand(kept)
   }
 
-  #stand(spec: GroupSpec): Standing {
+  /** Its end is asked for: a successor goes on with that. */
+  end(path: string, reason: Reason, killAfterMs: number): void {
+    const standing = this.#byPath.get(path)
+    if (!standing || standing.over) return
+    this.#runtime.specs?.keepGroup({ spec: standing.spec, ending: reason })
+    this.#runtime.turns.endWithin(path, reason)
+    this.#runtime.send({ type: 'END_GROUP', path, reason, killAfterMs })
+  }
+
+  #stand(kept: KeptGroup): Standing {
+    const { spec } = kept
     const parent = parentOf(spec.path)
-    const standing: Standing = this.#byPath.get(spec.path) ?? { spec, over: null, ended: new Deferred() }
+    const known = this.#byPath.get(spec.path)
+    const standing: Standing = known ?? { spec, over: null, overAtMs: 0, ended: new Deferred() }
     if (standing.over) standing.ended = new Deferred()
     standing.spec = spec
     standing.over = null
+    this.#over.delete(standing)
     this.#byPath.set(spec.path, standing)
+    this.#runtime.specs?.keepGroup(kept)
     this.#runtime.send({ type: 'OPEN', group: spec, ...(parent !== undefined && { parent }) })
     return standing
-  }
-
-  ended(path: string): Promise<GroupEnd> {
-    return (this.#byPath.get(path) as Standing).ended.promise
   }
 
   get(path: string): Standing | undefined {
     return this.#byPath.get(path)
   }
 
-  /** One that was ever opened here. Nothing is opened. */
-  find(path: string, handle: () => Group): Group | undefined {
+  /** One that was opened here, and is not forgotten. Nothing is opened. */
+  find(path: string, handle: (standing: Standing) => Group): Group | undefined {
     const known = this.#byPath.get(path)
     return known && handleOf(known, handle)
   }
 
-  record(path: string): GroupRecord {
-    const { spec, over } = this.#byPath.get(path) as Standing
-    const { strategy, intensity, autoShutdown, restart, significant } = spec
+  record({ spec, over }: Standing): GroupRecord {
+    const { path, strategy, intensity, autoShutdown, restart, significant } = spec
+    const { roster } = this.#runtime
     return {
       path,
       name: nameOf(path),
       group: parentOf(path) ?? null,
-      state: this.state(path),
+      state: over?.state ?? this.state(path),
       cause: over?.cause ?? null,
-      agents: this.#runtime.roster.live().filter(({ plan }) => isWithin(plan.group, path)).length,
+      agents: over ? 0 : roster.live().filter(({ plan }) => isWithin(plan.group, path)).length,
       strategy,
       intensity,
       autoShutdown,
@@ -124,9 +143,8 @@ export class Groups {
     return [...(parent === undefined ? [] : this.around(parent)), ...(own ? [own] : [])]
   }
 
+  /** How one stands that is not over. */
   state(path: string): GroupState {
-    const over = this.#byPath.get(path)?.over
-    if (over) return over.state
     return stateOf(this.actor(path)?.getSnapshot().value)
   }
 
@@ -146,7 +164,7 @@ export class Groups {
       restart: 'temporary',
       significant: false,
     }
-    return [rootRecord, ...[...this.#byPath.keys()].map((path) => this.record(path))]
+    return [rootRecord, ...[...this.#byPath.values()].map((standing) => this.record(standing))]
   }
 
   actor(path: string) {
@@ -181,13 +199,46 @@ export class Groups {
       this.#runtime.listeners.warn({ code: 'group_gave_up', message })
       return
     }
-    standing.over = { state, cause }
+    this.#isOver(standing, { state, cause })
     this.#runtime.turns.endWithin(path, {
       kind: 'strategy',
       by: 'supervisor',
       message: `group ${path}: ${cause}`,
     })
-    standing.ended.resolve(standing.over)
+  }
+
+  /** The supervisor has stopped: its groups went with it, and not each of them could still tell. */
+  close(): void {
+    for (const standing of [...this.#byPath.values()].reverse())
+      if (!standing.over) this.#isOver(standing, { state: 'stopped', cause: 'shutdown' })
+  }
+
+  /** Those that were over so long ago. A handle that somebody holds still tells how its group ended. */
+  forgetOver(agoMs: number): void {
+    const beforeMs = this.#runtime.clock.now() - agoMs
+    for (const standing of this.#over) {
+      if (standing.overAtMs > beforeMs) return
+      this.#forget(standing)
+    }
+  }
+
+  #isOver(standing: Standing, end: GroupEnd): void {
+    const { clock, specs } = this.#runtime
+    standing.over = end
+    standing.overAtMs = clock.now()
+    this.#over.delete(standing)
+    this.#over.add(standing)
+    specs?.dropGroup(standing.spec.path)
+    for (const oldest of this.#over) {
+      if (this.#over.size <= OVER_KEPT) break
+      this.#forget(oldest)
+    }
+    standing.ended.resolve(end)
+  }
+
+  #forget(standing: Standing): void {
+    this.#over.delete(standing)
+    this.#byPath.delete(standing.spec.path)
   }
 }
 
@@ -197,7 +248,7 @@ function stateOf(value: unknown): GroupState {
   return (typeof value === 'string' ? value : Object.keys(value as object)[0]) as GroupState
 }
 
-function handleOf(standing: Standing, handle: () => Group): Group {
-  standing.handle ??= handle()
+function handleOf(standing: Standing, handle: (standing: Standing) => Group): Group {
+  standing.handle ??= handle(standing)
   return standing.handle
 }

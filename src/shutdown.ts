@@ -54,6 +54,7 @@ export async function shutDown(
 
   const left = seats.filter((seat) => !seat.ended)
   for (const seat of left) runtime.abandon(seat)
+  runtime.groups.close()
   runtime.vigil.close()
   runtime.vitals.close()
   const committed = await within(journal.flushed(), leftMs(), clock)

@@ -1,11 +1,14 @@
 /**
  * The specs of the agents that have not ended, for a successor: no registry shows an environment, and none knows a stop
- * ladder. One file per supervisor, `specs/<supervisorId>.ndjson` in the home (0600), to which a line is added for each
- * agent that begins and each that has ended: that costs a few microseconds, where making a file costs a millisecond on
- * some disks, and `spawn()` waits for nobody. A torn last line is an agent that was not begun.
+ * ladder. Beside them the groups that are open: one without members stands in no spec. One file per supervisor,
+ * `specs/<supervisorId>.ndjson` in the home (0600), to which a line is added for each that begins and each that is over:
+ * that costs a few microseconds, where making a file costs a millisecond on some disks, and `spawn()` waits for nobody.
+ * A torn last line is an agent that was not begun.
  */
 import fs from 'node:fs'
 import path from 'node:path'
+import type { Reason } from '../machines/events.ts'
+import type { GroupSpec } from '../machines/members.ts'
 import { errnoOf, messageOf } from './errors.ts'
 
 /** What is kept of one agent. */
@@ -19,13 +22,25 @@ export interface KeptSpec {
   readonly given: string
 }
 
+/** What is kept of one group. */
+export interface KeptGroup {
+  readonly spec: GroupSpec
+  /** Its end was asked for, and is under way. */
+  readonly ending?: Reason
+}
+
 export interface Specs {
   /** What supervisors before left. It is in the file of this one already. */
   readonly left: ReadonlyMap<string, KeptSpec>
+  /** The groups that were open then, by path, each after the one around it. */
+  readonly leftGroups: ReadonlyMap<string, KeptGroup>
   keep(spec: KeptSpec): void
   /** It has ended, and no further life follows. */
   drop(id: string): void
-  /** Removes the file when no agent is in it any more. */
+  keepGroup(group: KeptGroup): void
+  /** It is over. */
+  dropGroup(path: string): void
+  /** Removes the file when nobody is in it any more. */
   close(): void
 }
 
@@ -36,7 +51,11 @@ export interface SpecsOptions {
   readonly trouble: (message: string, cause?: unknown) => void
 }
 
-type Line = { readonly add: KeptSpec } | { readonly drop: string }
+type Line =
+  | { readonly add: KeptSpec }
+  | { readonly drop: string }
+  | { readonly open: KeptGroup }
+  | { readonly over: string }
 
 /** A file of more than this, of which less than a quarter is needed, is written anew. */
 const ROLL_BYTES = 1024 * 1024
@@ -44,9 +63,10 @@ const ROLL_SHARE = 4
 
 export class SpecFile implements Specs {
   readonly left: ReadonlyMap<string, KeptSpec>
+  readonly leftGroups: ReadonlyMap<string, KeptGroup>
   readonly #options: SpecsOptions
   readonly #path: string
-  /** The line of each agent that has not ended. */
+  /** The line of each agent that has not ended, by id, and of each group that is open, by `/` and its path. */
   readonly #lines = new Map<string, string>()
   #fd: number
   #bytes = 0
@@ -58,25 +78,45 @@ export class SpecFile implements Specs {
     this.#options = options
     this.#path = path.join(dir, `${supervisorId}.ndjson`)
     const before = fs.readdirSync(dir).sort()
-    this.left = readAll(dir, before, options.trouble)
-    for (const spec of this.left.values()) this.#remember(spec)
+    const { agents, groups } = readAll(dir, before, options.trouble)
+    this.left = agents
+    this.leftGroups = groups
+    for (const group of groups.values()) this.#remember(keyOf(group.spec.path), { open: group })
+    for (const spec of agents.values()) this.#remember(spec.id, { add: spec })
     this.#fd = this.#write()
     for (const name of before) if (name !== path.basename(this.#path)) fs.rmSync(path.join(dir, name))
   }
 
   keep(spec: KeptSpec): void {
     this.drop(spec.id)
-    this.#append(this.#remember(spec))
+    this.#append(this.#remember(spec.id, { add: spec }))
   }
 
   drop(id: string): void {
-    const line = this.#lines.get(id)
+    this.#drop(id, { drop: id })
+  }
+
+  keepGroup(group: KeptGroup): void {
+    const key = keyOf(group.spec.path)
+    const before = this.#lines.get(key)
+    if (before === textOf({ open: group })) return
+    // What is written later counts: nothing has to be dropped first, and it keeps its place.
+    if (before !== undefined) this.#neededBytes -= Buffer.byteLength(before)
+    this.#append(this.#remember(key, { open: group }))
+  }
+
+  dropGroup(path: string): void {
+    this.#drop(keyOf(path), { over: path })
+  }
+
+  #drop(key: string, dropped: Line): void {
+    const line = this.#lines.get(key)
     if (line === undefined) return
-    this.#lines.delete(id)
+    this.#lines.delete(key)
     this.#neededBytes -= Buffer.byteLength(line)
     if (this.#lines.size === 0 && this.#bytes > ROLL_BYTES) this.#roll()
     else {
-      this.#append(`${JSON.stringify({ drop: id } satisfies Line)}\n`)
+      this.#append(textOf(dropped))
       if (this.#bytes > ROLL_BYTES && this.#neededBytes * ROLL_SHARE < this.#bytes) this.#roll()
     }
   }
@@ -86,9 +126,9 @@ export class SpecFile implements Specs {
     if (this.#lines.size === 0) fs.rmSync(this.#path, { force: true })
   }
 
-  #remember(spec: KeptSpec): string {
-    const line = `${JSON.stringify({ add: spec } satisfies Line)}\n`
-    this.#lines.set(spec.id, line)
+  #remember(key: string, kept: Line): string {
+    const line = textOf(kept)
+    this.#lines.set(key, line)
     this.#neededBytes += Buffer.byteLength(line)
     return line
   }
@@ -150,25 +190,33 @@ function readAll(
   dir: string,
   names: readonly string[],
   trouble: SpecsOptions['trouble'],
-): Map<string, KeptSpec> {
-  const specs = new Map<string, KeptSpec>()
+): { agents: Map<string, KeptSpec>; groups: Map<string, KeptGroup> } {
+  const agents = new Map<string, KeptSpec>()
+  const groups = new Map<string, KeptGroup>()
   for (const name of names) {
     // What a supervisor had not written to its end is in the file that it was to replace.
     if (!name.endsWith('.ndjson')) continue
     const file = path.join(dir, name)
-    const lines = textOf(file).split('\n').slice(0, -1)
+    const lines = readFile(file).split('\n').slice(0, -1)
     for (const [i, text] of lines.entries()) {
       const line = parsed(text)
       if (line === undefined) trouble(`${file} cannot be read in line ${i + 1}`)
-      else if ('add' in line) specs.set(line.add.id, line.add)
-      else specs.delete(line.drop)
+      else if ('add' in line) agents.set(line.add.id, line.add)
+      else if ('open' in line) groups.set(line.open.spec.path, line.open)
+      else if ('over' in line) groups.delete(line.over)
+      else agents.delete(line.drop)
     }
   }
-  return specs
+  return { agents, groups }
 }
 
+/** No agent's id holds a slash. */
+const keyOf = (group: string): string => `/${group}`
+
+const textOf = (line: Line): string => `${JSON.stringify(line)}\n`
+
 /** One that is gone meanwhile has nothing to say. */
-function textOf(file: string): string {
+function readFile(file: string): string {
   try {
     return fs.readFileSync(file, 'utf8')
   } catch (error) {
@@ -180,7 +228,10 @@ function textOf(file: string): string {
 function parsed(text: string): Line | undefined {
   try {
     const line = JSON.parse(text) as Line
-    return 'drop' in line || typeof line.add?.seed === 'string' ? line : undefined
+    if ('drop' in line || 'over' in line) return line
+    const isWhole =
+      'open' in line ? typeof line.open.spec.path === 'string' : typeof line.add.seed === 'string'
+    return isWhole ? line : undefined
   } catch {
     return undefined // the caller says so
   }

@@ -19,8 +19,7 @@ export async function stopGroup(
   if (!standing || standing.over) return { ended: 0, escaped: [], timedOut: false }
   const asked: Reason = { kind: 'user', by, ...(reason !== undefined && { message: reason }) }
   const killAfterMs = timeoutMs - killReserveMs(timeoutMs)
-  runtime.turns.endWithin(path, asked)
-  runtime.send({ type: 'END_GROUP', path, reason: asked, killAfterMs })
+  runtime.groups.end(path, asked, killAfterMs)
   const inTime = await within(standing.ended.promise, timeoutMs, runtime.clock)
   const left = seats.filter((seat) => !seat.ended)
   const escaped = seats.flatMap(({ record, ended }) => [

@@ -22,12 +22,17 @@ import type { Runtime } from './runtime.ts'
 import { Seat } from './seat.ts'
 import { termsOf } from './terms.ts'
 
+/** How long the members of a group have that was being stopped when its supervisor died: as long as by default. */
+const STOP_AGAIN_MS = 25_000
+
 /** All in one turn: nobody sees it half done. */
 export function succeed(runtime: Runtime, estate: Estate, handleOf: (seat: Seat) => Agent): void {
   const succession = new Succession(runtime, handleOf)
+  succession.openGroups()
   for (const bequest of estate.bequests) succession.take(bequest)
   for (const id of estate.unknown) runtime.specs?.drop(id)
   succession.waitAgain()
+  succession.endGroups()
   succession.dismissRest()
   tellTheirEnds(runtime, estate.orphaned)
 }
@@ -43,6 +48,22 @@ class Succession {
     this.#runtime = runtime
     this.#handleOf = handleOf
     this.#kept = new Map(runtime.launcher.kept.map((kept) => [lifeKey(kept.terms), kept]))
+  }
+
+  /** Those without members too, where agents are adopted. Any other is opened with the first of its members. */
+  openGroups(): void {
+    const { groups, bases, specs } = this.#runtime
+    if (bases.group.merged.onSupervisorDeath !== 'adopt') return
+    for (const kept of specs?.leftGroups.values() ?? []) groups.restore(kept)
+  }
+
+  /** Ends that were under way go on; what nobody opened again is forgotten. */
+  endGroups(): void {
+    const { groups, specs } = this.#runtime
+    for (const [path, { ending }] of specs?.leftGroups ?? []) {
+      if (!groups.get(path)) specs?.dropGroup(path)
+      else if (ending) groups.end(path, ending, STOP_AGAIN_MS)
+    }
   }
 
   /** A fault with one agent is no reason to leave the others. */
@@ -82,7 +103,7 @@ class Succession {
 
   #take(bequest: Bequest): void {
     const { plan, trail } = bequest
-    for (const group of plan.around) this.#runtime.groups.restore(group)
+    for (const spec of plan.around) this.#runtime.groups.restore({ spec })
     const adopt = plan.onSupervisorDeath === 'adopt'
     if (trail.waiting) {
       this.#waiting.push(bequest)

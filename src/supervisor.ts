@@ -130,7 +130,8 @@ export class Supervisor implements Reeve {
   }
 
   /**
-   * A group that was opened here, also one that is over; `undefined` for any other. Nothing is opened.
+   * A group that was opened here, also one that is over (of those, the newest 1,000 are known); `undefined` for any
+   * other. Nothing is opened.
    *
    * @throws ReeveError `invalid_spec`
    */
@@ -138,7 +139,10 @@ export class Supervisor implements Reeve {
     return findGroup(this.#runtime, this, path)
   }
 
-  /** How the root (its path is empty) and every group stand, those that are over too; each after the one around it. */
+  /**
+   * How the root (its path is empty) and every group stand, each after the one around it; those that are over too, the
+   * newest 1,000 of them.
+   */
   groups(): GroupRecord[] {
     return this.#runtime.groups.records()
   }
@@ -334,6 +338,11 @@ export class Supervisor implements Reeve {
   /** @internal */
   get isStopping(): boolean {
     return this.#stopping !== undefined
+  }
+
+  /** @internal Groups that were over so long ago; see the daemon's housekeeping. */
+  forgetGroups(agoMs: number): void {
+    this.#runtime.groups.forgetOver(agoMs)
   }
 
   /** @internal */

@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
+import { groupSpecOf } from '../src/group-spec.ts'
 import { baseOf, planOf } from '../src/plan.ts'
 import type { AgentSpec } from '../src/spec.ts'
 import { type KeptSpec, SpecFile } from '../src/specs.ts'
@@ -41,6 +42,52 @@ t.test('a successor has the specs of those that have not ended, and they are in 
   t.same(fs.readdirSync(dir), [], 'nothing is left of nobody')
   file.close()
 })
+
+t.test(
+  'a successor has the groups that are open, each after the one around it, as they were opened last',
+  async (t) => {
+    const dir = t.testdir()
+    const { file } = opened(dir, 'first')
+    const group = (path: string, strategy: 'one_for_one' | 'one_for_all' = 'one_for_one') => ({
+      spec: groupSpecOf(path, 1, { strategy, restart: 'temporary' }, undefined),
+    })
+    for (const path of ['crew', 'crew/inner', 'over', 'a']) file.keepGroup(group(path))
+    file.dropGroup('over')
+    file.keepGroup({ ...group('crew', 'one_for_all'), ending: { kind: 'user', by: 'me' } })
+    const { size } = fs.statSync(path.join(dir, 'first.ndjson'))
+    file.keepGroup(group('crew/inner'))
+    t.equal(
+      fs.statSync(path.join(dir, 'first.ndjson')).size,
+      size,
+      'what stands there already is not written again',
+    )
+    // An agent may be called as a group is.
+    file.keep(kept('a'))
+    file.dropGroup('a')
+    fs.appendFileSync(path.join(dir, 'first.ndjson'), '{"open":{}}\n')
+    const { file: second, troubles } = opened(dir, 'second')
+    t.same(
+      [...second.leftGroups.values()],
+      [{ ...group('crew', 'one_for_all'), ending: { kind: 'user', by: 'me' } }, group('crew/inner')],
+    )
+    t.same([...second.left.keys()], ['a'])
+    t.match(troubles, [/cannot be read in line 9/])
+    for (let i = 0; i < 10_000; i += 1) {
+      file.keepGroup(group(`unique-${i}`))
+      file.dropGroup(`unique-${i}`)
+    }
+    t.ok(
+      fs.statSync(path.join(dir, 'second.ndjson')).size < 2 * 1024 * 1024,
+      'it does not grow with those that come and go',
+    )
+    second.drop('a')
+    second.dropGroup('crew')
+    second.dropGroup('crew/inner')
+    second.close()
+    t.notOk(fs.existsSync(path.join(dir, 'second.ndjson')))
+    file.close()
+  },
+)
 
 t.test('a line that cannot be read is told, and harms no other', async (t) => {
   const dir = t.testdir({

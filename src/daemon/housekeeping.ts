@@ -1,6 +1,7 @@
 /**
  * What is remembered for a time is forgotten by time, and not when somebody happens to ask: agents that ended long ago
- * go out of the registry, with their entries and their logs, and so do logs that nobody's record names any more.
+ * go out of the registry, with their entries and their logs, and so do logs that nobody's record names any more, and
+ * groups that were over as long ago.
  */
 import { readdir, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
@@ -31,6 +32,7 @@ export function housekeeping({
   let over = false
   const pass = async (): Promise<void> => {
     try {
+      reeve.forgetGroups(retentionMs)
       await forget(reeve, clock.wallNow() - retentionMs)
     } catch (cause) {
       trouble(cause)

@@ -2,8 +2,8 @@
 import t from 'tap'
 import type { ReeveError } from '../../src/errors.ts'
 import { shellIn } from '../cli/rig.ts'
-import { soon, until } from '../support.ts'
-import { ask, serving } from './rig.ts'
+import { alive, soon, until } from '../support.ts'
+import { ask, killDaemon, serving } from './rig.ts'
 
 t.setTimeout(120_000)
 
@@ -16,6 +16,63 @@ const codeOf = async (failing: Promise<unknown>): Promise<string> => {
     return (error as ReeveError).code
   }
 }
+
+t.test(
+  'the daemon is killed: groups stand as they stood, without members too, and what was being stopped is',
+  async (t) => {
+    const { home, client, daemon } = await serving(t)
+    const empty = await client.group('empty', {
+      strategy: 'one_for_all',
+      intensity: { restarts: 9, within: '1m' },
+    })
+    await empty.group('inner', { restart: 'transient' })
+    await (await client.group('over')).stop()
+    const crew = await client.group('crew', { strategy: 'one_for_all' })
+    // The last one has to be gone before the one before it is told to go.
+    const kept = await crew.spawn({ name: 'kept', command: FOREVER })
+    const stubborn = ['sh', '-c', 'trap "" TERM; echo up; while :; do sleep 0.1; done'] as const
+    const last = await crew.spawn({
+      name: 'last',
+      command: stubborn,
+      ready: { line: 'up' },
+      stop: [{ signal: 'SIGTERM', wait: '10m' }],
+    })
+    await Promise.all([kept.ready, last.ready])
+    const before = (await client.groups()).filter(({ path }) => path.startsWith('empty'))
+    const stopping = codeOf(crew.stop({ by: 'me', reason: 'enough', timeout: '10m' }))
+    await until(async () => (await last.refresh()).state === 'terminating', { what: 'the stop begins' })
+    await killDaemon(daemon)
+    t.equal(await stopping, 'daemon_not_running')
+
+    const { client: next, daemon: second } = await serving(t, { home })
+    t.strictSame(
+      (await next.groups()).filter(({ path }) => path.startsWith('empty')),
+      before,
+    )
+    t.equal(await next.findGroup('over'), undefined, 'what was over is not open again')
+    const member = await next.spawn({ command: FOREVER, group: 'empty/inner' })
+    await member.ready
+    t.equal((await next.findGroup('empty'))?.record.agents, 1)
+
+    // The end that was asked for goes on, with those too that had not been told.
+    await next.kill('last')
+    const over = await soon((await next.findGroup('crew'))?.ended ?? Promise.reject(), 'the group is over')
+    t.equal(over.state, 'stopped')
+    t.match((await next.get('kept'))?.record, {
+      state: 'killed',
+      reason: { kind: 'user', by: 'me', message: 'enough' },
+    })
+
+    // A daemon that is stopped takes its groups along, and nobody finds them.
+    await next.shutdown()
+    await until(() => !alive(second.pid), { what: 'the daemon is gone' })
+    const { client: third } = await serving(t, { home })
+    t.strictSame(
+      (await third.groups()).map(({ path }) => path),
+      [''],
+    )
+  },
+)
 
 t.test('a group is opened, joined, seen, stopped and opened anew, by its path', async (t) => {
   const { client, home, daemon } = await serving(t)

@@ -11,6 +11,25 @@ nothingIsLeft(t)
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
+t.test('a group is forgotten by time, too; who holds it still reads how it ended', async (t) => {
+  const reeve = await crew(t)
+  const paths = () => reeve.groups().map(({ path }) => path)
+  const group = reeve.group('over')
+  reeve.group('open')
+  await group.stop()
+  const pass = async (retentionMs: number) => {
+    const clock = new SteppingClock(Date.now())
+    const end = housekeeping({ reeve, retentionMs, trouble: (cause) => t.fail(String(cause)), clock })
+    await until(() => clock.pending === 1, { what: 'a pass is over' })
+    end()
+  }
+  await pass(7 * DAY_MS)
+  t.strictSame(paths(), ['', 'over', 'open'])
+  await pass(0)
+  t.strictSame(paths(), ['', 'open'])
+  t.match(group.record, { path: 'over', state: 'stopped', agents: 0 })
+})
+
 t.test('a week after its end an agent is forgotten, though nobody asks for anything', async (t) => {
   const registry = sqliteRegistry(path.join(temporaryFolder(t), 'x.db'), { retention: false })
   const reeve = await crew(t, { registry })

@@ -68,6 +68,50 @@ t.test('24. rest_for_one A, B, C: B dies → A keeps its pid, B and C are new, i
   t.match(cc?.record, { group: 'crew', restarts: 1, reason: null })
 })
 
+t.test('with their supervisor all groups are over, and whoever waits for one hears of it', async (t) => {
+  const c = await crew(t)
+  const outer = c.group('outer')
+  const groups = [outer, outer.group('inner'), c.group('empty'), c.group('crew', { strategy: 'one_for_all' })]
+  groups[1]?.spawn({ command: FOREVER })
+  groups[3]?.spawn({ command: FOREVER })
+  await c.stop()
+  t.strictSame(
+    await soon(Promise.all(groups.map(({ ended }) => ended)), 'all are over'),
+    groups.map(() => ({ state: 'stopped', cause: 'shutdown' })),
+  )
+  t.ok(groups.every(({ state, record }) => state === 'stopped' && record.agents === 0))
+})
+
+t.test('of the groups that are over the newest 1,000 are known, and a handle never lies', async (t) => {
+  const c = await crew(t)
+  const first = c.group('group-0', { strategy: 'one_for_all' })
+  await first.group('inner').stop()
+  await first.stop()
+  const stopped = (count: number) =>
+    Promise.all(Array.from({ length: count }, (_, i) => c.group(`group-${i + 1}`).stop()))
+  await stopped(998)
+  t.equal(c.groups().length, 1 + 1_000)
+  t.equal(c.findGroup('group-0'), first)
+
+  await stopped(1_000)
+  t.equal(c.groups().length, 1 + 1_000, 'one that is opened anew and over again counts once')
+  t.equal(c.findGroup('group-0'), undefined)
+  t.equal(c.findGroup('group-0/inner'), undefined)
+  t.match(first.record, { state: 'stopped', strategy: 'one_for_all', agents: 0, group: null })
+  t.equal((await first.ended).state, 'stopped')
+  t.strictSame(await first.stop(), { ended: 0, escaped: [], timedOut: false })
+  await refusal(() => first.spawn({ command: FOREVER }), 'group_not_found')
+
+  // Somebody opens it anew: it is the one that the old handle tells of, and it begins with the defaults.
+  const anew = c.group('group-0')
+  t.match([first.state, anew.state, first.record.strategy], ['running', 'running', 'one_for_one'])
+  const member = first.spawn({ command: FOREVER })
+  await member.ready
+  t.equal(first.record.agents, 1)
+  await anew.stop()
+  t.match([first.state, member.state, (await first.ended).state], ['stopped', 'killed', 'stopped'])
+})
+
 t.test('24. one_for_all where B fails on restart → A is stopped again, both retried', async (t) => {
   const c = await crew(t)
   const group = c.group('crew', { strategy: 'one_for_all' })
