@@ -48,3 +48,41 @@ t.test('a crew that depends on each other, in under ten lines', async (t) => {
   const { stdout, stderr } = await run(home, 'example.js')
   t.same([stdout.trim().split('\n'), stderr], [['ada', 'planner', 'store'], ''], 'the last first')
 })
+
+/** A call that throws, as its comment says, in a form that fails unless it does. */
+const thrown = (line: string): string =>
+  line.replace(
+    /^(\S.*)\s\/\/ throws (\w+).*$/,
+    (_, call, code) => `throws(() => ${call}, { code: '${code}' })`,
+  )
+
+t.test('each policy, in under ten lines that do what is said of them', async (t) => {
+  const policies = readme.slice(readme.indexOf('## Concepts'), readme.indexOf('## API'))
+  const blocks = [...policies.matchAll(new RegExp(PROGRAM, 'g'))].map(([, code = '']) => code.trim())
+  for (const code of blocks) t.ok(code.split('\n').length < 10, code)
+  // A crew is tried above; what is adopted, and what an agent says with its kit, are tried where real agents are.
+  const steps = blocks.filter((code) => !/sqliteRegistry|reeve\/agent|const crew/.test(code))
+  t.ok(steps.length >= 8)
+  const home = t.testdir({
+    'example.js': [
+      "import { throws } from 'node:assert'",
+      "import { createSupervisor } from 'reeve'",
+      "const command = ['sleep', '600']",
+      'const db = { close() {} }',
+      'await Promise.all([',
+      ...steps.map((code) => {
+        const own = code.startsWith('const reeve')
+        const lines = code.replace("memoryFree: '512mb'", "memoryFree: '1000tb'").split('\n').map(thrown)
+        return `(async () => {
+          ${own ? '' : "const reeve = await createSupervisor({ launcher: 'inline' })"}
+          ${/'coder'/.test(lines.join().replace("kill('coder'", '')) || own ? '' : "const [coder] = ['coder', 'mate'].map((name) => reeve.spawn({ name, command, task: 'TASK-31' }))"}
+          ${lines.join('\n')}
+          await reeve.stop()
+        })(),`
+      }),
+      '])',
+    ].join('\n'),
+  })
+  const { stdout, stderr } = await run(home, 'example.js')
+  t.same([stdout, stderr], ['', ''])
+})
