@@ -29,8 +29,8 @@ t.test('the line is first in, first out; who replaces goes before it, and the la
 })
 
 t.test('100,000 random steps: one holder at a time, every turn in order, nobody forgotten', async (t) => {
-  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-  t.comment(`seed ${seed}`)
+  const seed = Number(process.env.REEVE_SEED ?? Math.floor(Math.random() * 2 ** 31))
+  t.comment(`REEVE_SEED=${seed}`)
   let state = seed
   const dice = (below: number): number => {
     state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff

@@ -42,8 +42,8 @@ t.test('ten times $0.1 is a budget of $1', async (t) => {
 t.test(
   'however the use is cut into reports: warned at most once a share, ended once, never beyond 1 unsaid',
   async (t) => {
-    const seed = Number(process.env.SEED ?? Date.now() % 1e9)
-    t.comment(`SEED=${seed}`)
+    const seed = Number(process.env.REEVE_SEED ?? Date.now() % 1e9)
+    t.comment(`REEVE_SEED=${seed}`)
     const random = dice(seed)
     const upTo = (most: number) => Math.floor(random() * most)
     for (let run = 0; run < 1_000; run += 1) {

@@ -17,8 +17,8 @@ const LIMIT_MS = 120_000
 t.test(
   'cancelled at any moment, whatever else is asked: its end is told once, and no life follows',
   async (t) => {
-    const first = Number(process.env.SEED ?? Date.now() % 1e9)
-    t.comment(`SEED=${first}`)
+    const first = Number(process.env.REEVE_SEED ?? Date.now() % 1e9)
+    t.comment(`REEVE_SEED=${first}`)
     const seen = new Set<string>()
     for (let seed = first; seed < first + 300; seed += 1) {
       const world = new World({ seed })

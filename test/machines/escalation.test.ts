@@ -111,8 +111,8 @@ t.test('a stop does not wait for what only a cancellation gave', async (t) => {
 })
 
 t.test('whatever is asked again, and when, the end only comes nearer, and no rung twice', async (t) => {
-  const seed = Number(process.env.SEED ?? Date.now() % 1e9)
-  t.comment(`SEED=${seed}`)
+  const seed = Number(process.env.REEVE_SEED ?? Date.now() % 1e9)
+  t.comment(`REEVE_SEED=${seed}`)
   const random = dice(seed)
   const upTo = (ms: number) => Math.floor(random() * ms)
   for (let run = 0; run < 500; run += 1) {

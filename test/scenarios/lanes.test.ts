@@ -217,8 +217,8 @@ t.test('at most 1,000 wait in one lane', async (t) => {
 t.test('1,000 spawns race for one lane, in all ways: at no moment two of them live', async (t) => {
   const c = await crew(t)
   const held = join(c.folder, 'lane')
-  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-  t.comment(`seed ${seed}`)
+  const seed = Number(process.env.REEVE_SEED ?? Math.floor(Math.random() * 2 ** 31))
+  t.comment(`REEVE_SEED=${seed}`)
   let state = seed
   const dice = (below: number): number => {
     state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff

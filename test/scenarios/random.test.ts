@@ -62,8 +62,8 @@ for (const [how, options] of [
   t.test(
     `1,000 random requests on a few names, ${how}: lawful, numbered, one process a name, nothing left`,
     async (t) => {
-      const seed = Number(process.env.SEED ?? Date.now() % 1e9)
-      t.comment(`SEED=${seed}`)
+      const seed = Number(process.env.REEVE_SEED ?? Date.now() % 1e9)
+      t.comment(`REEVE_SEED=${seed}`)
       const dice = diceOf(seed)
       const pick = <T>(from: readonly T[]): T => from[dice(from.length)] as T
       const c = await crew(t, options)
