@@ -41,7 +41,7 @@ export async function endAgent(
   runtime: Runtime,
   seat: Seat,
   ending: Ending,
-  options: EndingOptions,
+  options: EndingOptions = {},
   why?: Why,
 ): Promise<KillResult> {
   const { what, schema, action, kind } = WAYS[ending]
@@ -75,7 +75,7 @@ export async function endSelected(
   runtime: Runtime,
   selection: Selection,
   ending: Ending,
-  options: EndingOptions,
+  options: EndingOptions = {},
 ): Promise<KillResult[]> {
   const which = parseStrictly(selectionSchema, selection, 'selection')
   const seats = selected(runtime, which)

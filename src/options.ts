@@ -22,10 +22,11 @@ export const VITALS = Object.freeze({ every: '5s' })
 
 const LOAD = 'must be a load for each CPU, more than 0: 1 means that all of them are busy'
 
-export const admissionSchema = z.strictObject({
-  memoryFree: size.optional(),
-  cpuLoad: z.number(LOAD).positive(LOAD).optional(),
-})
+export const admissionSchema = z
+  .strictObject({ memoryFree: size.optional(), cpuLoad: z.number(LOAD).positive(LOAD).optional() })
+  .refine(({ memoryFree, cpuLoad }) => memoryFree !== undefined || cpuLoad !== undefined, {
+    error: 'must say at least one of `memoryFree` and `cpuLoad`',
+  })
 
 export interface AdmissionOptions {
   /** Least memory that has to be free. */

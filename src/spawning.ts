@@ -34,6 +34,7 @@ export function spawnAgent(
   }
   refuseWhenStopping(supervisor, 'spawn')
   refuseOtherGroup(spec.group, group)
+  refuseLaneless(spec, plan)
   if (group !== undefined) runtime.groups.refuseClosed(group)
   if (plan.significant)
     refuseInsignificant(
@@ -60,6 +61,17 @@ export function refuseWhenStopping({ isStopping }: Supervisor, what: string): vo
       'supervisor_stopping',
       `the supervisor is stopping, or has stopped: it cannot ${what}`,
     )
+}
+
+/**
+ * What is asked of a lane needs one, or nothing comes of it. In `defaults` it is for those that have one.
+ *
+ * @throws ReeveError `invalid_spec`
+ */
+function refuseLaneless({ onConflict = 'reject' }: AgentSpec, { lane }: AgentPlan): void {
+  if (lane !== undefined || onConflict === 'reject') return
+  const message = `onConflict: ${JSON.stringify(onConflict)} says what is done in a lane, and there is no lane. Add \`lane\`, or leave it out.`
+  throw new ReeveError('invalid_spec', message, { field: 'onConflict' })
 }
 
 /**

@@ -8,7 +8,7 @@ import { Agent } from './agent.ts'
 import type { AgentHealth } from './agent-health.ts'
 import { checkUp } from './check-up.ts'
 import { Deferred } from './deferred.ts'
-import { endAgent, endSelected, restartAgent } from './ending.ts'
+import { type Ending, endAgent, endSelected, restartAgent } from './ending.ts'
 import { follow, placeText } from './entries.ts'
 import { ReeveError } from './errors.ts'
 import { findGroup, type Group, openGroup } from './group.ts'
@@ -221,29 +221,26 @@ export class Supervisor implements Reeve {
   stop(selection: Selection, options?: StopOptions): Promise<KillResult[]>
   stop(
     which: string | Selection | StopSupervisorOptions = {},
-    options: StopOptions = {},
+    options?: StopOptions,
   ): Promise<KillResult | KillResult[] | StopSupervisorResult> {
-    if (typeof which === 'string') return endAgent(this.#runtime, this.#found(which), 'STOP', options)
-    return isSelection(which) ? endSelected(this.#runtime, which, 'STOP', options) : this.#shutDown(which)
+    if (typeof which === 'string' || isSelection(which)) return this.#end(which, 'STOP', options)
+    // A name that turned out to be undefined: that is nobody, and not everybody.
+    return options === undefined ? this.#shutDown(which) : Promise.reject(nobodyNamed())
   }
 
   /** Lets it finish its present step, by id or name: see {@link Agent.cancel}. */
   cancel(idOrName: string, options?: CancelOptions): Promise<KillResult>
   /** Those of a task, the one in a lane, or all, side by side. `agent_not_found` when a task or a lane has none. */
   cancel(selection: Selection, options?: CancelOptions): Promise<KillResult[]>
-  cancel(which: string | Selection, options: CancelOptions = {}): Promise<KillResult | KillResult[]> {
-    return typeof which === 'string'
-      ? endAgent(this.#runtime, this.#found(which), 'CANCEL', options)
-      : endSelected(this.#runtime, which, 'CANCEL', options)
+  cancel(which: string | Selection, options?: CancelOptions): Promise<KillResult | KillResult[]> {
+    return this.#end(which, 'CANCEL', options)
   }
 
   /** SIGKILL to the whole tree at once, by id or name: see {@link Agent.kill}. */
   kill(idOrName: string, options?: KillOptions): Promise<KillResult>
   kill(selection: Selection, options?: KillOptions): Promise<KillResult[]>
-  kill(which: string | Selection, options: KillOptions = {}): Promise<KillResult | KillResult[]> {
-    return typeof which === 'string'
-      ? endAgent(this.#runtime, this.#found(which), 'KILL', options)
-      : endSelected(this.#runtime, which, 'KILL', options)
+  kill(which: string | Selection, options?: KillOptions): Promise<KillResult | KillResult[]> {
+    return this.#end(which, 'KILL', options)
   }
 
   /** See {@link Agent.restart}. */
@@ -355,6 +352,16 @@ export class Supervisor implements Reeve {
     return childOf(this.#runtime.root.getSnapshot().context.children, agentId)?.ref ?? undefined
   }
 
+  async #end(
+    which: string | Selection,
+    ending: Ending,
+    options?: StopOptions & CancelOptions,
+  ): Promise<KillResult | KillResult[]> {
+    return typeof which === 'string'
+      ? endAgent(this.#runtime, this.#found(which), ending, options)
+      : endSelected(this.#runtime, which, ending, options)
+  }
+
   #found(idOrName: string): Seat {
     const seat = this.#runtime.roster.find(idOrName)
     if (!seat) throw notFound(idOrName)
@@ -382,6 +389,12 @@ async function* inspectedLater(
 ): AsyncGenerator<string> {
   const { inspected } = await import('./observe/inspection/inspection.ts')
   yield* inspected(actor, { signal })
+}
+
+const nobodyNamed = (): ReeveError => {
+  const message =
+    'stop: options for the end of one agent, and no agent. Give its id or name, or { all: true }; without any it is the supervisor that stops.'
+  return new ReeveError('invalid_spec', message, { field: 'stop' })
 }
 
 const isSelection = (which: Selection | StopSupervisorOptions): which is Selection =>

@@ -35,7 +35,7 @@ export const idle = (): boolean => tell({ type: 'idle' })
 
 /** Held up by someone else: its silence is no stall, until the next report of what it does. */
 export function waiting({ on, until, message }: Waiting): boolean {
-  return tell({ type: 'waiting', on, until: until instanceof Date ? until.toISOString() : until, message })
+  return tell({ type: 'waiting', on, until, message })
 }
 
 /**

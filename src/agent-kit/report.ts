@@ -20,8 +20,9 @@ export function tell(report: { readonly type: string; readonly [field: string]: 
   }
 }
 
-/** JSON has no NaN and makes it null, and a report of that would be refused. */
-function finite(key: string, value: unknown): unknown {
+/** JSON has no NaN and makes it null, as it does of a date that is none, and a report of that would be refused. */
+function finite(this: Readonly<Record<string, unknown>>, key: string, value: unknown): unknown {
+  if (value === null && this[key] instanceof Date) throw new TypeError(`${key} is no date`)
   if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError(`${key || 'it'} is ${value}`)
   return value
 }

@@ -70,12 +70,13 @@ t.test('what cannot be told is a warning, once, and no exception; the next repor
   const { stdout, stderr } = await agent(
     `const circular = {}; circular.self = circular
     const long = 'x'.repeat(${MAX_REPORT_BYTES})
-    console.log([kit.result(circular), kit.result(1n), kit.usage({ usd: NaN }), kit.result(long), kit.result(long), kit.beat()].join())`,
+    console.log([kit.result(circular), kit.result(1n), kit.usage({ usd: NaN }),
+      kit.waiting({ on: 'rate_limit', until: new Date('soon') }), kit.result(long), kit.result(long), kit.beat()].join())`,
     env,
   )
-  t.equal(stdout, 'false,false,false,false,false,true\n')
+  t.equal(stdout, 'false,false,false,false,false,false,true\n')
   t.same(lines(), ['{"type":"beat"}'])
-  for (const why of [/circular/i, /BigInt/, /usd is NaN/]) t.match(stderr, why)
+  for (const why of [/circular/i, /BigInt/, /usd is NaN/, /until is no date/]) t.match(stderr, why)
   t.equal(stderr.match(/may have 16384/g)?.length, 1)
   const gone = await agent('console.log(kit.beat())', { REEVE_REPORT: '/nowhere/report' })
   t.equal(gone.stdout, 'false\n')

@@ -85,6 +85,7 @@ const SPECS: readonly (readonly [spec: unknown, field: string, message: RegExp])
   [{ onSupervisorDeath: 'forget' }, 'onSupervisorDeath', /must be "end" or "adopt"/],
   [{ adoptFor: 0 }, 'adoptFor', /more than 0/],
   [{ stdin: 'pipe' }, 'stdin', /"closed", "open".*"pipe"/],
+  [{ onConflict: 'queue' }, 'onConflict', /there is no lane\. Add `lane`, or leave it out/],
 ]
 
 t.test('a spec: its field, the value, the way out; nothing is started, no name is taken', async (t) => {
@@ -120,6 +121,9 @@ t.test('options of calls: what is misspelt is refused, and nothing happens', asy
     () => c.stop(wrong({ timeot: 1 })),
     () => c.stop(wrong(null)),
     () => c.stop(wrong(5)),
+    // A name that is not there is none: it is not all of them.
+    () => c.stop(undefined as unknown as string, { grace: 1 }),
+    () => c.stop(wrong({ timeout: 1 }) as { task: string }, { grace: 1 }),
     () => c.list(wrong({ nam: 'x' })),
     () => c.list(wrong({ state: 'runing' })),
     () => c.records(wrong({ nam: 'x' })),
@@ -131,6 +135,17 @@ t.test('options of calls: what is misspelt is refused, and nothing happens', asy
     () => agent.heartbeat({ type: 'x' }),
   ])
     t.match(await refusal(ask, 'invalid_spec'), { field: String, message: /.+: .+/ }, String(ask))
+  // An answer that is awaited is never thrown before it can be.
+  for (const ask of [
+    () => c.stop('nobody'),
+    () => c.cancel('nobody'),
+    () => c.kill('nobody'),
+    () => c.restart('nobody'),
+    () => c.health('nobody'),
+    () => c.send('nobody', ''),
+    () => c.history('nobody'),
+  ])
+    t.match(await ask().catch((error) => error), { code: 'agent_not_found' }, String(ask))
   t.equal(agent.state, 'running')
 })
 
@@ -146,6 +161,7 @@ t.test('options of createSupervisor', async (t) => {
     [{ intensity: { restarts: 1 } }, 'intensity'],
     [{ clock: {} }, 'clock'],
     [{ inspect: 5 }, 'inspect'],
+    [{ admission: {} }, 'admission'],
     [{ defaults: { comand: ['x'] } }, 'comand'],
     [{ defaults: { name: 'x' } }, 'name'],
   ]
