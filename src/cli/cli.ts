@@ -42,8 +42,7 @@ function programFor(desk: Desk, commands: readonly AddCommand[]): Command {
     })
   globally(program)
   for (const add of commands) for (const each of withInner(add(program, desk))) globally(each)
-  program
-    .command('exit-codes', { hidden: true })
+  globally(program.command('exit-codes', { hidden: true }))
     .description('what a script can go by')
     .action(() => desk.answer(EXIT_CODES, exitCodes()))
   program.hook('preAction', (_, action) => {
@@ -60,12 +59,15 @@ function programFor(desk: Desk, commands: readonly AddCommand[]): Command {
   return program
 }
 
-/** The first word that is neither an option nor what belongs to one. */
-function commandOf(argv: readonly string[]): string | undefined {
+/** The words that are neither options nor what belongs to one; what stands behind `--` is the agent's. */
+function wordsOf(argv: readonly string[]): string[] {
   const valued = globally(new Command()).options.filter(({ required }) => required)
   const isValued = (word: string | undefined) => valued.some(({ long }) => long === word)
-  return argv.find((word, i) => !word.startsWith('-') && !isValued(argv[i - 1]))
+  return ownPart(argv).filter((word, i, all) => !word.startsWith('-') && !isValued(all[i - 1]))
 }
+
+const ownPart = (argv: readonly string[]): readonly string[] =>
+  argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
 
 const withInner = (command: Command): Command[] => [command, ...command.commands.flatMap(withInner)]
 
@@ -90,16 +92,25 @@ const isWrong = (error: CommanderError): boolean => error.exitCode !== 0
 export async function runCli(argv: readonly string[], streams: Streams): Promise<number> {
   const desk = new Desk(streams)
   const asked = helpAsked(argv)
+  const [word] = wordsOf(asked)
+  const wantsJson = ownPart(asked).includes('--json')
   try {
-    const program = programFor(desk, await commandsFor(commandOf(asked)))
-    // A command that only holds others, like `reeve group`, tells which.
-    const within = program.commands.find((each) => each.name() === asked[0])
-    const isAlone = asked.length === 1 && (within?.commands.length ?? 0) > 0
-    if (asked.length === 0 || isAlone) (within ?? program).outputHelp()
-    else await program.parseAsync([...asked], { from: 'user' })
+    const program = programFor(desk, await commandsFor(word))
+    const named = program.commands.find((each) => each.name() === word)
+    try {
+      // Of a command that there is not, there is no help either.
+      const given = word === undefined || named ? asked : asked.filter((each) => each !== HELP)
+      await program.parseAsync([...given], { from: 'user' })
+    } catch (thrown) {
+      if (!lacksCommand(thrown)) throw thrown
+      if (wantsJson)
+        throw new CommanderError(2, thrown.code, 'a command is missing')
+        // One that only holds others, like `reeve group`, tells which.
+      ;(named ?? program).outputHelp()
+    }
   } catch (thrown) {
     if (thrown instanceof CommanderError && !isWrong(thrown)) return 0
-    desk.options = { ...desk.options, ...(asked.includes('--json') && { json: true }) }
+    desk.options = { ...desk.options, ...(wantsJson && { json: true }) }
     await desk.failed(thrown instanceof CommanderError ? misuse(thrown) : thrown)
   } finally {
     desk.close()
@@ -107,12 +118,18 @@ export async function runCli(argv: readonly string[], streams: Streams): Promise
   return desk.status
 }
 
-/** `help exit-codes` is a command of its own; `help group open` is about the inner one. */
+/** Nothing was asked that could be done, as in `reeve` or `reeve group`; help is what commander would say then. */
+const lacksCommand = (thrown: unknown): thrown is CommanderError =>
+  thrown instanceof CommanderError && thrown.code === 'commander.help' && isWrong(thrown)
+
+const HELP = '--help'
+
+/** `help exit-codes` is a command of its own; any other help is an option of what it is about. */
 function helpAsked(argv: readonly string[]): readonly string[] {
-  const [first, ...words] = argv
-  if (first !== 'help' || words.length === 0) return argv
-  if (words[0] === 'exit-codes') return words
-  return words.length > 1 && words.every((word) => !word.startsWith('-')) ? [...words, '--help'] : argv
+  const [first, topic] = wordsOf(argv)
+  if (first !== 'help') return argv
+  const about = argv.filter((_, i) => i !== argv.indexOf(first))
+  return topic === 'exit-codes' ? about : [...about, HELP]
 }
 
 /** `error: unknown command 'spwan'\\n(Did you mean spawn?)` → in one line, without the word before it. */

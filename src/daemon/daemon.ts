@@ -32,6 +32,8 @@ import { Turns } from './turns.ts'
 export const MAX_STREAMS = 1_000
 /** The worker of the registry takes 64 requests at once. */
 const READS_AT_ONCE = 8
+/** Who does not read is cut off after this. */
+const SLOW_AFTER_MS = 30_000
 /** The last answers are out by then. */
 const LAST_WORDS_MS = 1_000
 /** The registry is tried again every second, or after the 5 s that one attempt may take: silent for longer, it is back. */
@@ -60,6 +62,7 @@ export interface Daemon {
 export async function runDaemon(
   options: DaemonOptions = {},
   log: (line: string) => void = () => {},
+  { slowAfterMs = SLOW_AFTER_MS }: { readonly slowAfterMs?: number } = {},
 ): Promise<Daemon> {
   parseStrictly(daemonOptionsSchema, options, 'daemon')
   const home = homeOf(options.home)
@@ -148,6 +151,7 @@ export async function runDaemon(
   const served: Omit<Served, 'status'> = {
     reeve,
     shutDown: stop,
+    slowAfterMs,
     inTurn: (read) => reads.take(read),
     openStream() {
       if (streams >= MAX_STREAMS)

@@ -45,6 +45,10 @@ export function listener(options: AppOptions, traffic: Traffic): Server {
     (incoming, outgoing) => {
       traffic.begin()
       outgoing.once('close', () => traffic.end())
+      // Streams have a measure of their own; any other answer waits in memory, whole, for whoever asked.
+      outgoing.setTimeout(options.served.slowAfterMs, () => {
+        if (incoming.socket.writableLength > 0) incoming.socket.destroy()
+      })
       void serve(incoming, outgoing)
     },
   )

@@ -14,6 +14,8 @@ export interface Served {
   shutDown(options: StopSupervisorOptions): Promise<StopSupervisorResult>
   /** Reads of the registry take turns, so that a thousand at once do not overrun it. */
   inTurn<T>(read: () => Promise<T>): Promise<T>
+  /** Who reads nothing of an answer for so long is cut off. */
+  readonly slowAfterMs: number
   /** Counts a stream in; returns what counts it out. Throws `too_busy`. */
   openStream(): () => void
 }

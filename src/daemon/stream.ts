@@ -1,17 +1,16 @@
 /**
- * What goes on for as long as someone reads: at their pace, with no more than a buffer's worth waiting. One who does
- * not read for 30 s is cut off, one who leaves is forgotten at once.
+ * What goes on for as long as someone reads: at their pace, with no more than a buffer's worth waiting. One who takes
+ * longer than 30 s to read that is cut off, one who leaves is forgotten at once.
  */
 import { realClock, type Timer } from '../clock.ts'
 import type { Call } from './route.ts'
 
 /** What waits for a reader, in characters; the sockets' own buffers come on top. */
 const BUFFER = 64 * 1024
-const SLOW_AFTER_MS = 30_000
 /** So often something is said, that a reader who is gone without a word be noticed. */
 const BREATH_MS = 15_000
 
-type Streaming = Pick<Call<unknown, unknown>, 'openStream' | 'signal' | 'cutOff'>
+type Streaming = Pick<Call<unknown, unknown>, 'openStream' | 'signal' | 'cutOff' | 'slowAfterMs'>
 
 export interface StreamOptions {
   readonly type: string
@@ -21,8 +20,6 @@ export interface StreamOptions {
   readonly breath?: string
   /** How a failure on the way is told; without it the reader is cut off. */
   readonly failure?: (cause: unknown) => string
-  /** For tests. */
-  readonly slowAfterMs?: number
 }
 
 /** Gives text in pieces; the signal says that nobody reads any more. */
@@ -97,8 +94,7 @@ class Outflow {
       this.leave()
       return undefined
     }
-    const { slowAfterMs = SLOW_AFTER_MS } = this.#options
-    this.#slow = realClock.setTimeout(() => this.#of.cutOff(), slowAfterMs)
+    this.#slow = realClock.setTimeout(() => this.#of.cutOff(), this.#of.slowAfterMs)
     return text
   }
 

@@ -8,19 +8,25 @@ import { type Activity, WAITING_ON } from '../../machines/events.ts'
 /** The longest `message`, in bytes; what is longer is cut, not refused: the report matters more than its words. */
 export const MAX_MESSAGE_BYTES = 1024
 
+/** Of a value that a message shows, in characters. */
+const MAX_SHOWN = 80
+
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const DURATION = /^(\d+(?:\.\d+)?) ?(ms|s|m|h|d)$/
 
-const duration = z.union([
-  z.number().nonnegative(),
-  z
-    .string()
-    .regex(DURATION, 'a duration such as "10m", or milliseconds')
-    .transform((text) => {
-      const [, amount, unit] = DURATION.exec(text) ?? []
-      return Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS]
-    }),
-])
+const duration = z.union(
+  [
+    z.number(),
+    z
+      .string()
+      .regex(DURATION)
+      .transform((text) => {
+        const [, amount, unit] = DURATION.exec(text) ?? []
+        return Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS]
+      }),
+  ],
+  'must be a duration such as "90s" or "10m", or milliseconds',
+)
 
 /** ISO 8601. Without a zone it is taken as UTC, as most agents mean it; kept as UTC with a `Z`. */
 const instant = z.iso
@@ -58,7 +64,7 @@ export const reportSchema = z.discriminatedUnion('type', [
   /** Asks for time, from now on: to become ready, or until its next sign of life is due. More than a day is a day. */
   z.object({
     type: z.literal('extend'),
-    by: duration.refine((ms) => ms > 0, 'more than 0').transform((ms) => Math.min(ms, MAX_EXTEND_MS)),
+    by: duration.refine((ms) => ms > 0, 'must be more than 0').transform((ms) => Math.min(ms, MAX_EXTEND_MS)),
   }),
   /** Is about to end by itself. */
   z.object({ type: z.literal('stopping'), message: message.optional() }),
@@ -98,8 +104,9 @@ export function checkReport(said: unknown): ParsedReport {
   if (checked.success) return { ok: checked.data }
   const [issue] = checked.error.issues
   if (issue === undefined) return { malformed: 'not a report' }
-  if (issue.path[0] === 'type') return { malformed: `unknown type ${JSON.stringify(typeOf(said))}` }
-  return { malformed: `${issue.path.join('.') || 'report'}: ${issue.message}` }
+  if (issue.path[0] === 'type')
+    return { malformed: `unknown type ${JSON.stringify(typeOf(said))}: must be one of ${TYPES.join(', ')}` }
+  return { malformed: `${issue.path.join('.') || 'report'}: ${issue.message}${given(said, issue.path)}` }
 }
 
 /** The activity that a report tells; `undefined` for the others. */
@@ -113,6 +120,16 @@ export function activityOf(report: Report): Activity | undefined {
     ...(until === undefined ? {} : { until }),
     ...(message === undefined ? {} : { message }),
   }
+}
+
+const TYPES = reportSchema.options.map(({ shape }) => shape.type.value)
+
+/** What stands there, as JSON, and not too long. What is missing is not shown. */
+function given(said: unknown, path: readonly PropertyKey[]): string {
+  const value = path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown>)?.[key], said)
+  const text = JSON.stringify(value)
+  if (text === undefined) return ''
+  return ` (given: ${text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text})`
 }
 
 const typeOf = (said: unknown): string => String((said as { type?: unknown }).type).slice(0, 40)

@@ -119,10 +119,12 @@ t.test(
   'what is wrong is told with the way out, and each kind has its status',
   { timeout: 120_000 },
   async (t) => {
-    const { reeve, here } = shell
+    const { reeve, here, cwd } = shell
     await reeve(['spawn', 'coder', '--', 'sleep', '60'])
     const cases: readonly (readonly [string[], number, RegExp])[] = [
       [['spwan'], 2, /unknown command 'spwan' \(Did you mean spawn\?\)/],
+      [['help', 'lgos'], 2, /unknown command 'lgos' \(Did you mean logs\?\)/],
+      [['spawn', 'y', '--', '/does/not/exist', '--json'], 6, /does not exist/],
       [['ls', '--al'], 2, /unknown option '--al' \(Did you mean --all\?\)/],
       [['show', 'codr'], 3, /no agent is called "codr"\. Did you mean "coder"\?/],
       [['show', 'zzz'], 3, /no agent is called "zzz"\. reeve ls --all lists/],
@@ -154,6 +156,19 @@ t.test(
         t.match(plain.err, /^reeve: [^\n]+\n$/, 'one line')
       }),
     )
+    for (const args of [['--json'], ['group', '--json'], ['--home', cwd, '--json']]) {
+      const { status, out, err } = await here(args)
+      t.strictSame([status, err], [2, ''], args.join(' '))
+      t.match(JSON.parse(out), {
+        success: false,
+        error: 'invalid_spec',
+        field: 'command',
+        message: 'a command is missing. reeve --help lists the commands.',
+      })
+    }
+    for (const args of [[], ['--home', cwd], ['help', '--json']])
+      t.match(await here(args), { status: 0, out: /^Usage: reeve \[options\] \[command\]\n/, err: '' })
+    t.match(JSON.parse((await here(['help', 'exit-codes', '--json'])).out), [{ status: 0, meaning: 'done' }])
     const alone = await reeve(['spwan'])
     t.strictSame([alone.status, alone.out], [2, ''], 'as a process too')
     t.match(alone.err, /^reeve: unknown command 'spwan' .*\n$/)

@@ -5,7 +5,7 @@ import { textStream } from '../../src/daemon/stream.ts'
 import { Turns } from '../../src/daemon/turns.ts'
 import { soon, until } from '../support.ts'
 
-function reader() {
+function reader(slowAfterMs = 30_000) {
   const gone = new AbortController()
   const seen = { open: 0, cut: 0, made: 0, ended: false }
   const of = {
@@ -16,6 +16,7 @@ function reader() {
       }
     },
     signal: gone.signal,
+    slowAfterMs,
     cutOff: () => {
       seen.cut += 1
       gone.abort()
@@ -37,8 +38,8 @@ function reader() {
 }
 
 t.test('one who does not read fills no memory, and is cut off', async (t) => {
-  const { of, seen, endless } = reader()
-  const response = textStream(of, endless, { type: 'text/plain', slowAfterMs: 200 })
+  const { of, seen, endless } = reader(200)
+  const response = textStream(of, endless, { type: 'text/plain' })
   const body = response.body?.getReader()
   await body?.read()
   await until(() => seen.cut === 1, { what: 'it is cut off' })

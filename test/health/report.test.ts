@@ -63,8 +63,12 @@ t.test('extend, stopping, result', async (t) => {
   t.same(ok('{"type":"extend","by":250}'), { type: 'extend', by: 250 })
   t.same(ok('{"type":"extend","by":"400d"}'), { type: 'extend', by: 86_400_000 }, 'a day at most')
   for (const bad of ['"soon"', '0', '-1', '1e999', '[]', '"-5m"'])
-    t.match(cause(`{"type":"extend","by":${bad}}`), /^by: /, bad)
-  t.match(cause('extend'), /^by: /)
+    t.match(cause(`{"type":"extend","by":${bad}}`), /^by: must be /, bad)
+  const anHour = 'by: must be a duration such as "90s" or "10m", or milliseconds'
+  t.equal(cause('{"type":"extend","by":"soon"}'), `${anHour} (given: "soon")`)
+  t.equal(cause('{"type":"extend","by":{"x":[1]}}'), `${anHour} (given: {"x":[1]})`)
+  t.equal(cause('{"type":"extend","by":0}'), 'by: must be more than 0 (given: 0)')
+  t.equal(cause('extend'), anHour)
   t.same(ok('{"type":"stopping","message":"done"}'), { type: 'stopping', message: 'done' })
   t.same(ok('{"type":"result","value":{"a":[1,null,"x"]}}'), { type: 'result', value: { a: [1, null, 'x'] } })
   t.same(ok('{"type":"result","value":null}'), { type: 'result', value: null })
@@ -76,11 +80,15 @@ t.test('what is no report says why, and unknown keys do no harm', async (t) => {
   t.match(cause(''), /unknown type/)
   t.match(cause('{"type":"ready"'), /not valid JSON/)
   t.match(cause('{}'), /unknown type/)
-  t.match(cause('{"type":7}'), /unknown type "7"/)
+  t.equal(
+    cause('{"type":7}'),
+    'unknown type "7": must be one of ready, beat, working, idle, waiting, usage, extend, stopping, result',
+  )
+  t.ok(cause(`{"type":"waiting","on":"${'x'.repeat(9000)}"}`).length < 300)
   t.match(cause('5'), /unknown type/)
   t.match(cause('[]'), /unknown type/)
   t.match(cause('\0\0beat'), /unknown type/)
-  t.ok(cause(`{"type":"${'x'.repeat(9000)}"}`).length < 100)
+  t.ok(cause(`{"type":"${'x'.repeat(9000)}"}`).length < 200)
   t.same(ok('{"type":"beat","__proto__":{"on":1},"more":1}'), { type: 'beat' })
   for (const value of [undefined, null, 5, 'beat', []]) t.ok('malformed' in checkReport(value), String(value))
 })
