@@ -114,8 +114,13 @@ const commandOf = (pid: number): string => {
 /** Every process that this test file knows of, by pid and start: none is ever taken for another. */
 const seen = new Map<string, number>()
 
-/** To be called first in a file: at its end no process of its agents is left. */
+let looked = false
+
+/** To be called first in a file: at the end of its process, after whatever is torn down, no process of its agents is left. */
 export function nothingIsLeft(t: Test): void {
+  // The first teardown is the last to run: of files that share a process, the first one looks for all.
+  if (looked) return
+  looked = true
   t.teardown(async () => {
     const left = () =>
       [...seen].filter(([key, pid]) => alive(pid) && key === `${pid}.${startOf(pid)}`).map(([, pid]) => pid)
@@ -165,6 +170,10 @@ export async function crew(t: Test, options: SupervisorOptions = {}): Promise<Cr
   })
   return Object.assign(supervisor, { folder, entriesSeen, warnings })
 }
+
+/** A crew that this process forks for itself: where the launcher is not the matter, its own process would be half the cost. */
+export const inlineCrew = (t: Test, options: SupervisorOptions = {}): Promise<Crew> =>
+  crew(t, { launcher: 'inline', ...options })
 
 /** The process that forks for this crew: another one than ours. */
 export const launcherOf = (of: Supervisor): Promise<number> =>

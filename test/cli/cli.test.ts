@@ -12,7 +12,7 @@ import { agentSpecSchema } from '../../src/spec.ts'
 import { alive, soon, until } from '../support.ts'
 import { REEVE, shellIn } from './rig.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(300_000)
 
 t.test('from no home at all to nothing left, from another directory', { timeout: 120_000 }, async (t) => {
   const { reeve, home, cwd } = shellIn(t)

@@ -10,7 +10,7 @@ import { nothingIsLeft, remember, soon, until } from '../support.ts'
 import { REEVE, type Said, shellIn } from './rig.ts'
 
 nothingIsLeft(t)
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 /** Ends when it may: there is a file with its name. */
 const STUBBORN = ['sh', '-c', 'trap "" INT TERM; until [ -e "$REEVE_AGENT_NAME" ]; do sleep 0.05; done']

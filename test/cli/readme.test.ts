@@ -9,7 +9,7 @@ import { nothingIsLeft, soon, temporaryFolder, until } from '../support.ts'
 import { REEVE, type Said } from './rig.ts'
 
 nothingIsLeft(t)
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
 /** What stands behind a command is for the reader. */

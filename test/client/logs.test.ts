@@ -7,7 +7,7 @@ import { ask, killDaemon, serving } from '../daemon/rig.ts'
 import { nothingIsLeft, remember, soon, temporaryFolder, until } from '../support.ts'
 
 nothingIsLeft(t)
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 /** Writes numbered lines until there is a file `enough`, then half a line. */
 const COUNTS =

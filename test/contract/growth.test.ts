@@ -6,7 +6,7 @@ import t from 'tap'
 import { DURABLE, temporaryFolder } from './place.ts'
 
 /** `REEVE_GROWTH=1000000` tries a million. */
-const ENTRIES = Number(process.env.REEVE_GROWTH ?? 150_000)
+const ENTRIES = Number(process.env.REEVE_GROWTH ?? 60_000)
 const here = (name: string) => JSON.stringify(new URL(name, import.meta.url).href)
 
 /** Prints the memory of the process, in bytes, after a tenth, a half and all of the entries, and how many per second it took. */

@@ -7,7 +7,7 @@ import t from 'tap'
 import { batchesOf, recordsOf, Writer } from '../../src/testing.ts'
 import { DURABLE, opened, temporaryFolder } from './place.ts'
 
-const ROUNDS = 6
+const ROUNDS = 4
 const here = (name: string) => JSON.stringify(new URL(name, import.meta.url).href)
 
 /** Appends batches one after another, and says the last number after each. */
@@ -17,7 +17,7 @@ const program = (name: string, file: string) => `
   const registry = DURABLE[${JSON.stringify(name)}].make(${JSON.stringify(file)})
   await registry.open()
   const writer = new Writer()
-  const entries = [...writer.start('a'), ...writer.notes('a', 20_000)]
+  const entries = [...writer.start('a'), ...writer.notes('a', 8_000)]
   for (const batch of batchesOf(entries, 97)) {
     await registry.append(batch)
     process.stdout.write(batch.at(-1).seq + '\\n')
@@ -27,7 +27,7 @@ for (const [name, { file, make }] of Object.entries(DURABLE))
   t.test(name, async (t) => {
     const place = join(temporaryFolder(t), file)
     const writer = new Writer()
-    const entries = [...writer.start('a'), ...writer.notes('a', 20_000)]
+    const entries = [...writer.start('a'), ...writer.notes('a', 8_000)]
     let told = 0
     for (let round = 0; round < ROUNDS; round += 1) {
       const child = spawn(process.execPath, ['--input-type=module', '-e', program(name, place)], {

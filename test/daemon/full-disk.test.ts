@@ -10,7 +10,7 @@ import { FOREVER, nothingIsLeft, remember, temporaryFolder, until } from '../sup
 import { endDaemon, serving } from './rig.ts'
 
 nothingIsLeft(t)
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 /** A disk of its own; `false` where that is not allowed. */
 function tinyDisk(folder: string): boolean {

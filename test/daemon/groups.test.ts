@@ -5,7 +5,7 @@ import { shellIn } from '../cli/rig.ts'
 import { alive, soon, until } from '../support.ts'
 import { ask, killDaemon, serving } from './rig.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const FOREVER = ['sleep', '600'] as const
 const codeOf = async (failing: Promise<unknown>): Promise<string> => {

@@ -3,7 +3,7 @@ import t from 'tap'
 import { isEnd, type Reason } from '../../machines/events.ts'
 import { childSpec, dice, World } from './world.ts'
 
-const STEPS = 6_000
+const STEPS = 3_000
 const user: Reason = { kind: 'user', by: 'test' }
 
 for (const seed of [1, 2, 3, 4, 5]) {

@@ -10,6 +10,7 @@ import {
   FOREVER,
   fixture,
   host,
+  inlineCrew,
   launcherOf,
   notesOf,
   nothingIsLeft,
@@ -35,7 +36,7 @@ const log = (agent: Agent): string => readFileSync(agent.record.logFile, 'utf8')
 const rungsOf = (c: Crew, agent: Agent) => notesOf(c, agent, 'rung').map(({ evidence }) => evidence)
 
 t.test('an agent that takes requests ends its step, starts no other, and hears no signal', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn(STEPS)
   await agent.ready
   const result = await soon(agent.cancel({ reason: 'no longer wanted', by: 'a person' }), 'cancelled')
@@ -61,7 +62,7 @@ t.test('an agent that takes requests ends its step, starts no other, and hears n
 })
 
 t.test('an agent written with reeve/agent: all that it says is known, and it hears why', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({
     command: [process.execPath, fixture('works-with-kit.js'), '100'],
     ready: { report: true },
@@ -81,7 +82,7 @@ t.test('an agent written with reeve/agent: all that it says is known, and it hea
 })
 
 t.test('one that does not: SIGINT to its leader alone; what that leaves is asked to end', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({
     command: [fixture('says-what-interrupts-it.js')],
     ready: { line: /^child \d+/ },
@@ -97,7 +98,7 @@ t.test('one that does not: SIGINT to its leader alone; what that leaves is asked
 })
 
 t.test('past its time the ladder is walked', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({
     command: ['sh', '-c', 'trap "" INT TERM; echo ready; while :; do sleep 0.02; done'],
     ready: { line: 'ready' },
@@ -115,7 +116,7 @@ t.test('past its time the ladder is walked', async (t) => {
 })
 
 t.test('a stop does not wait for what a cancellation gave; the reason stays', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({ ...STEPS, command: [fixture('works-in-steps.sh'), '1000'] })
   await agent.ready
   const cancelled = agent.cancel({ within: '1h' })
@@ -128,7 +129,7 @@ t.test('a stop does not wait for what a cancellation gave; the reason stays', as
 
 t.test('a task is cancelled, whichever end its agents come to; others go on', async (t) => {
   const file = join(temporaryFolder(t), 'agents.db')
-  const c = await crew(t, { registry: sqliteRegistry(file) })
+  const c = await inlineCrew(t, { registry: sqliteRegistry(file) })
   const stopped = c.spawn({ command: FOREVER, task: 'A' })
   // Asked to end in some other way already, and in a backoff: both are of the task.
   const stopping = c.spawn({
@@ -193,7 +194,7 @@ for (const launcher of [undefined, 'inline'] as const)
   })
 
 t.test('whoever sends to a stdin that the ladder has closed is told so', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({ command: FOREVER, stdin: 'open', stop: [{ eof: true, wait: 400 }] })
   await agent.ready
   const stopped = agent.stop()
@@ -203,7 +204,7 @@ t.test('whoever sends to a stdin that the ladder has closed is told so', async (
 })
 
 t.test('what stands in the place of a control file and is none is not written to: SIGINT', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const stranger = join(c.folder, 'stranger')
   for (const make of [
     'mkfifo "$REEVE_CONTROL"',

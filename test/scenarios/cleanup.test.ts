@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import t from 'tap'
 import {
   alive,
-  crew,
   FOREVER,
   fixture,
   host,
+  inlineCrew,
   notesOf,
   nothingIsLeft,
   pidsFrom,
@@ -23,7 +23,7 @@ nothingIsLeft(t)
 t.test(
   '12. of three hooks one throws and one never returns: both are cleanup_failed, the third runs, the agent ends',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const ran: string[] = []
     const agent = c.spawn({
       command: FOREVER,
@@ -54,7 +54,7 @@ t.test(
 )
 
 t.test('hooks run after a crash, after a failed start, and once per life', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const lives: number[] = []
   const cleanup = [({ incarnation }: { incarnation: number }) => lives.push(incarnation)]
   await c.spawn({ command: ['false'], cleanup }).ended
@@ -67,7 +67,7 @@ t.test('hooks run after a crash, after a failed start, and once per life', async
 })
 
 t.test('cleanup: false leaves the hooks out, for a look afterwards', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   let ran = 0
   const spec = { command: FOREVER, cleanup: [() => ++ran] }
   const agents = [c.spawn(spec), c.spawn(spec)] as const
@@ -78,7 +78,7 @@ t.test('cleanup: false leaves the hooks out, for a look afterwards', async (t) =
 })
 
 t.test('a hook that hangs holds up neither another agent nor a spawn', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   let goOn = (): void => {}
   const hangs = new Promise<void>((resolve) => {
     goOn = resolve
@@ -96,7 +96,7 @@ t.test('a hook that hangs holds up neither another agent nor a spawn', async (t)
 t.test(
   'a hook that stops its own supervisor, or waits for its own end, is bounded by cleanupTimeout',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const waits = c.spawn({
       command: ['true'],
       cleanup: [(r) => c.get(r.id)?.ended],
@@ -110,7 +110,7 @@ t.test(
 )
 
 t.test('cleanupTimeout: 0 does not silently leave the hooks out', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   let ran = false
   try {
     const hook = () => {
@@ -127,7 +127,7 @@ t.test('cleanupTimeout: 0 does not silently leave the hooks out', async (t) => {
 t.test(
   'hooks that are commands run in their turn, with the end in their environment, their words in the log',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const told = join(c.folder, 'told')
     const tells = (what: string) => ({ command: ['sh', '-c', `echo "${what}" >> ${told}; echo tidied`] })
     const words =
@@ -152,7 +152,7 @@ t.test(
 t.test(
   'a command that fails, one that cannot be run and one that hangs are cleanup_failed and stop no other',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const [pids, ran] = [join(c.folder, 'pids'), join(c.folder, 'ran')]
     const agent = c.spawn({
       command: ['true'],
@@ -184,7 +184,7 @@ t.test(
 )
 
 t.test('tmp: a folder for each life, gone at its end with all in it; cleanup: false leaves it', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const precious = join(c.folder, 'precious')
   mkdirSync(precious)
   writeFileSync(join(precious, 'kept'), 'x')

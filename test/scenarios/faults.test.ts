@@ -1,9 +1,9 @@
 import t from 'tap'
 import {
-  crew,
   FOREVER,
   fixture,
   host,
+  inlineCrew,
   nothingIsLeft,
   refusal,
   soon,
@@ -15,7 +15,7 @@ import {
 nothingIsLeft(t)
 
 t.test('listeners that throw, at once or later, harm nobody; they are told as warnings', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const boom = () => {
     throw new Error('boom')
   }
@@ -75,7 +75,7 @@ t.test('an inspector that throws harms nobody', async (t) => {
       },
     },
   ]) {
-    const c = await crew(t, { inspect })
+    const c = await inlineCrew(t, { inspect })
     const agent = c.spawn({ command: FOREVER })
     await soon(agent.ready, 'ready')
     t.match(await soon(agent.stop(), 'stopped'), { success: true })
@@ -86,7 +86,7 @@ t.test('an inspector that throws harms nobody', async (t) => {
 t.test(
   'what a listener asks for is done: spawn, stop, restart, kill, and a stop of the supervisor',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const agent = c.spawn({ name: 'first', command: FOREVER })
     const asked: Promise<unknown>[] = []
     agent.on('transition', ({ to }) => {
@@ -115,7 +115,7 @@ t.test(
 
 t.test('a stop of everything from within a listener of every state is bounded', async (t) => {
   for (const state of ['spawning', 'pre_starting', 'running', 'terminating', 'reaping', 'killed']) {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const stopped = new Promise((resolve) =>
       c.on('transition', ({ to }) => to === state && resolve(c.stop())),
     )
@@ -175,7 +175,7 @@ t.test('a script with no agents ends; with one it does not, until that one has e
 t.test(
   'the actors are open to see; a root that is stopped by hand does not hang its supervisor',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const agent = c.spawn({
       command: [fixture('sleeps-through-sigterm.sh')],
       ready: { line: 'ready' },
@@ -194,7 +194,7 @@ t.test(
 )
 
 t.test('entries: read along from any number, to the end; they are numbered without gaps', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const numbers: number[] = []
   const reading = (async () => {
     for await (const { seq } of c.entries({ since: 0 })) numbers.push(seq)

@@ -7,10 +7,10 @@ import { type Agent, type Group, memoryRegistry, type Supervisor } from '../../s
 import {
   alive,
   type Crew,
-  crew,
   DIST,
   FOREVER,
   fixture,
+  inlineCrew,
   launcherOf,
   nothingIsLeft,
   refusal,
@@ -40,7 +40,7 @@ const allRunning = (agents: readonly Agent[], incarnations: readonly number[]) =
 const fell = (agent: Agent | undefined) => process.kill(agent?.pid as number, 'SIGKILL')
 
 t.test('24. rest_for_one A, B, C: B dies → A keeps its pid, B and C are new, in order', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const group = c.group('crew', { strategy: 'rest_for_one' })
   const agents = members(group, 'A', 'B', 'C')
   const [a, b, cc] = agents
@@ -113,7 +113,7 @@ t.test('of the groups that are over the newest 1,000 are known, and a handle nev
 })
 
 t.test('24. one_for_all where B fails on restart → A is stopped again, both retried', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const group = c.group('crew', { strategy: 'one_for_all' })
   const a = group.spawn({ name: 'A', command: FOREVER, restart: again })
   const b = group.spawn({
@@ -137,7 +137,7 @@ t.test('24. one_for_all where B fails on restart → A is stopped again, both re
 t.test(
   '23. intensity 2, three crashes of two members → the group gives up, siblings stopped in reverse order',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const group = c.group('crew', { intensity: { restarts: 2, within: '1m' } })
     const outside = c.spawn({ name: 'outside', command: FOREVER })
     const agents = members(group, 'A', 'B', 'C', 'D')
@@ -184,7 +184,7 @@ t.test(
 )
 
 t.test('groups within groups: one that gives up is a crashed child of its parent', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const outer = c.group('crew', { strategy: 'one_for_all', intensity: { restarts: 1, within: '1m' } })
   const [a] = members(outer, 'A') as [Agent]
   const inner = outer.group('inner', { intensity: { restarts: 0, within: '1m' }, restart: again })
@@ -211,7 +211,7 @@ t.test('groups within groups: one that gives up is a crashed child of its parent
 })
 
 t.test('autoShutdown: the group ends with its significant member', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const group = c.group('crew', { autoShutdown: 'any_significant' })
   const [helper] = members(group, 'helper') as [Agent]
   await helper.ready
@@ -227,7 +227,7 @@ t.test('autoShutdown: the group ends with its significant member', async (t) => 
 t.test(
   'a significant member whose ttl is over has ended as well; one that a user stops has not',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const group = c.group('crew', { autoShutdown: 'any_significant' })
     const spec = { command: FOREVER, restart: 'temporary', significant: true } as const
     const stopped = group.spawn(spec)
@@ -240,7 +240,7 @@ t.test(
 )
 
 t.test('members are permanent by default, and their own intensity counts for nothing', async (t) => {
-  const c = await crew(t, { defaults: { restart: quick } })
+  const c = await inlineCrew(t, { defaults: { restart: quick } })
   const group = c.group('crew', { intensity: { restarts: 3, within: '1m' } })
   const agent = group.spawn({ name: 'A', command: ['true'], restart: { intensity: { restarts: 0 } } })
   t.match(c.warnings, [/A: restart\.intensity counts for nothing in a group/])
@@ -250,7 +250,7 @@ t.test('members are permanent by default, and their own intensity counts for not
 })
 
 t.test('stop, kill and restart of a member are its own affair', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const group = c.group('crew', { strategy: 'one_for_all' })
   const agents = members(group, 'A', 'B', 'C')
   const [a, b, cc] = agents as [Agent, Agent, Agent]
@@ -268,7 +268,7 @@ t.test('stop, kill and restart of a member are its own affair', async (t) => {
 })
 
 t.test('a stop while a group regroups ends each of its members once', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const group = c.group('crew', { strategy: 'one_for_all' })
   const [a] = members(group, 'A') as [Agent]
   const slow = group.spawn({
@@ -301,7 +301,7 @@ t.test('a stop while a group regroups ends each of its members once', async (t) 
 
 t.test('the supervisor stops its groups with everything else, within its time', async (t) => {
   const registry = memoryRegistry()
-  const c = await crew(t, { registry })
+  const c = await inlineCrew(t, { registry })
   const outer = c.group('crew', { strategy: 'rest_for_one' })
   const inner = outer.group('inner', { strategy: 'one_for_all' })
   const stubborn = [outer, inner, inner, outer].map((group, i) =>
@@ -324,7 +324,7 @@ t.test('the supervisor stops its groups with everything else, within its time', 
 })
 
 t.test('child_adm, child_specs, sup_flags: what cannot be is refused at the door', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const bad = async (of: () => unknown, field: string, message: RegExp) => {
     const error = await refusal(of, 'invalid_spec')
     t.match(error, { field, message })

@@ -1,14 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import type { AgentSpec } from '../../src/index.ts'
-import { alive, crew, FOREVER, fixture, nothingIsLeft, refusal, soon, until } from '../support.ts'
+import { alive, FOREVER, fixture, inlineCrew, nothingIsLeft, refusal, soon, until } from '../support.ts'
 
 nothingIsLeft(t)
 
 const HEARS: AgentSpec['heartbeat'] = { timeout: '1h', sources: ['report'] }
 
 t.test('killStalled takes those in stalling, and leaves all others alone', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const silent = c.spawn({ task: 'T-1', command: FOREVER, heartbeat: { timeout: 50, sources: ['report'] } })
   const healthy = c.spawn({ command: FOREVER, heartbeat: HEARS })
   const unwatched = c.spawn({ command: FOREVER, heartbeat: false })
@@ -32,7 +32,7 @@ t.test('killStalled takes those in stalling, and leaves all others alone', async
 t.test(
   'with heartbeatTimeout it takes all that are silent for longer, never idle or waiting ones; force is at once',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const stubborn = {
       command: [fixture('sleeps-through-sigterm.sh')],
       ready: { line: 'ready' },
@@ -60,7 +60,7 @@ t.test(
 )
 
 t.test('their restart policy applies', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({
     command: FOREVER,
     heartbeat: { timeout: 100, sources: ['report'] },
@@ -72,7 +72,7 @@ t.test('their restart policy applies', async (t) => {
 })
 
 t.test('a filter narrows it; one that is misspelt is refused, and takes nobody', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const [one, two] = ['one', 'two'].map((task) =>
     c.spawn({ task, command: FOREVER, heartbeat: { timeout: 50, sources: ['report'] } }),
   )
@@ -85,7 +85,7 @@ t.test('a filter narrows it; one that is misspelt is refused, and takes nobody',
 })
 
 t.test('a user’s stop of a stalled agent that is being killed makes the end final', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({
     command: [fixture('sleeps-through-sigterm.sh')],
     ready: { line: 'ready' },

@@ -5,7 +5,7 @@ nothingIsLeft(t)
 
 const ASK = {
   'stopped one by one': [500, (c: Crew) => c.stop({ all: true })],
-  'stopped with their supervisor': [150, (c: Crew) => c.stop({ timeout: '1m' })],
+  'stopped with their supervisor': [60, (c: Crew) => c.stop({ timeout: '1m' })],
 } as const
 
 for (const [how, [count, ask]] of Object.entries(ASK)) {

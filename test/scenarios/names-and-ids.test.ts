@@ -1,13 +1,13 @@
 import t from 'tap'
 import { memoryRegistry } from '../../src/index.ts'
-import { crew, FOREVER, nothingIsLeft, refusal, soon, statesOf, until } from '../support.ts'
+import { crew, FOREVER, inlineCrew, nothingIsLeft, refusal, soon, statesOf, until } from '../support.ts'
 
 nothingIsLeft(t)
 
 t.test(
   '16. two spawns of one name in one tick: one life, one name_taken that names the holder',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const one = c.spawn({ name: 'one', command: FOREVER })
     const error = await refusal(() => c.spawn({ name: 'one', command: FOREVER }), 'name_taken')
     t.match(error, {
@@ -23,7 +23,7 @@ t.test(
 t.test(
   '16. the same id twice: the same agent, also when it has ended; a differing spec is warned of',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const spec = { id: 'the-id', name: 'n', command: ['true'] }
     const one = c.spawn(spec)
     t.equal(c.spawn(spec), one)
@@ -41,7 +41,7 @@ t.test(
 t.test(
   'a spawn of the name while it is pre_starting, terminating or restarting is refused, and evicts nobody',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const agent = c.spawn({
       name: 'x',
       command: FOREVER,
@@ -63,7 +63,7 @@ t.test(
 )
 
 t.test('the name is free in the listener that hears of the end, and in `ended`', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const first = c.spawn({ name: 'heir', command: ['true'] })
   let second: ReturnType<typeof c.spawn> | undefined
   first.on('transition', ({ to }) => {
@@ -82,7 +82,7 @@ t.test('the name is free in the listener that hears of the end, and in `ended`',
 t.test(
   'restart of an ended agent whose name another holds is name_taken; when it is free again, it starts',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const first = c.spawn({ name: 'x', command: FOREVER })
     await first.ready
     await first.stop()
@@ -103,7 +103,7 @@ t.test(
 t.test(
   'names of all kinds are kept as they are; control characters are refused, also in a name of Reeve’s own making',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     for (const name of [
       'a b',
       'ünï',
@@ -138,7 +138,7 @@ t.test(
 t.test(
   'remove takes an ended agent out, never one that lives, nor one that was started again meanwhile',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const agent = c.spawn({ name: 'x', command: FOREVER })
     await agent.ready
     await refusal(() => c.remove(agent.id), 'agent_running')

@@ -7,9 +7,9 @@ import t from 'tap'
 import type { AgentSpec } from '../../src/index.ts'
 import {
   alive,
-  crew,
   FOREVER,
   fixture,
+  inlineCrew,
   nothingIsLeft,
   pidsFrom,
   refusal,
@@ -36,7 +36,7 @@ const serves = (port: number, ...statuses: string[]) =>
   }) satisfies Partial<AgentSpec>
 
 t.test('ready by port: running once a connection is taken, not before', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const port = await freePort()
   const agent = c.spawn({ ...serves(port, '200'), ready: { port: { port, every: 20 } } })
   await soon(agent.ready, 'ready')
@@ -47,7 +47,7 @@ t.test('ready by port: running once a connection is taken, not before', async (t
 })
 
 t.test('ready by http: a status from 200 to 399; others and no answer are asked again', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const [a, b] = [await freePort(), await freePort()]
   const http = (port: number) => ({
     url: `http://user:secret@127.0.0.1:${port}/health?token=secret`,
@@ -73,7 +73,7 @@ t.test('ready by http: a status from 200 to 399; others and no answer are asked 
 t.test(
   'never ready: ready_timeout says what was answered last; asked no more once the life is over',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const port = await freePort()
     const unwellServer = createHttpServer((_, response) => response.writeHead(500).end())
     await new Promise<void>((resolve) => unwellServer.listen(0, '127.0.0.1', resolve))
@@ -116,7 +116,7 @@ t.test(
 t.test(
   'ready by a command: its exit code, in the agent’s folder and environment; what it said last is told',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const flag = join(c.folder, 'flag')
     const agent = c.spawn({
       command: FOREVER,
@@ -144,7 +144,7 @@ t.test(
 t.test(
   'a command that hangs is ended with its tree: when its time is over, and when the life is',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const pids = join(c.folder, 'pids')
     const hangs = ['sh', '-c', `echo $$ >> ${pids}; sleep 1000 & echo $! >> ${pids}; wait`]
     const slow = c.spawn({
@@ -184,7 +184,7 @@ t.test(
 t.test(
   'liveness: so many failures in a row, and it ends as after a crash; fewer, and nothing happens',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const port = await freePort()
     const http = { url: `http://127.0.0.1:${port}/`, every: 20, timeout: '30s' }
     const restart = {

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { type AgentSpec, createSupervisor } from '../../src/index.ts'
-import { crew, FOREVER, nothingIsLeft, refusal, temporaryFolder } from '../support.ts'
+import { FOREVER, inlineCrew, nothingIsLeft, refusal, temporaryFolder } from '../support.ts'
 
 nothingIsLeft(t)
 
@@ -89,7 +89,7 @@ const SPECS: readonly (readonly [spec: unknown, field: string, message: RegExp])
 ]
 
 t.test('a spec: its field, the value, the way out; nothing is started, no name is taken', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   for (const [part, field, message] of SPECS) {
     const spec = { command: ['true'], name: 'free', ...(part as object) }
     if (Object.keys(part as object).length === 0) delete (spec as Partial<AgentSpec>).command
@@ -106,7 +106,7 @@ t.test('a spec: its field, the value, the way out; nothing is started, no name i
 })
 
 t.test('options of calls: what is misspelt is refused, and nothing happens', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({ command: FOREVER })
   await agent.ready
   const wrong = (value: unknown) => value as object
@@ -172,7 +172,7 @@ t.test('options of createSupervisor', async (t) => {
 })
 
 t.test('the environment of the host can be handed on as it is', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({ command: ['true'], env: process.env as Record<string, string> })
   t.equal((await agent.ended).state, 'completed')
 })

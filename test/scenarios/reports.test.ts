@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path'
 import t from 'tap'
 import type { Agent, AgentSpec } from '../../src/index.ts'
-import { type Crew, crew, FOREVER, fixture, notesOf, nothingIsLeft, soon, until } from '../support.ts'
+import { type Crew, FOREVER, fixture, inlineCrew, notesOf, nothingIsLeft, soon, until } from '../support.ts'
 
 nothingIsLeft(t)
 
@@ -31,7 +31,7 @@ async function othersAreHeard(c: Crew): Promise<void> {
 }
 
 t.test('22. malformed lines, half lines and binary are passed over; what is well said counts', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({ command: FOREVER, heartbeat: HEARS })
   await agent.ready
   const file = reportOf(c, agent)
@@ -60,7 +60,7 @@ t.test('22. malformed lines, half lines and binary are passed over; what is well
 })
 
 t.test('22. a flood of 100 MB is bounded, others are heard meanwhile, the last word counts', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({
     command: [
       'sh',
@@ -80,7 +80,7 @@ t.test('22. a flood of 100 MB is bounded, others are heard meanwhile, the last w
 t.test(
   '22. a line of 20 MB, a deleted file, a truncated and a replaced one: none harms another',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const spawn = async () => {
       const agent = c.spawn({ command: FOREVER, heartbeat: HEARS })
       await agent.ready
@@ -106,7 +106,7 @@ t.test(
 t.test(
   '22. a report file turned into a link, a second link, a FIFO, a folder: report_rejected, not read, nobody hangs',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const secret = join(c.folder, 'secret')
     writeFileSync(secret, 'idle\n', { mode: 0o600 })
     const attacks: Record<string, (file: string) => void> = {
@@ -134,7 +134,7 @@ t.test(
 )
 
 t.test('what an agent says in its last moment is said before its exit', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   for (let i = 0; i < 10; i += 1) {
     const agent = c.spawn({
       command: [
@@ -152,7 +152,7 @@ t.test('what an agent says in its last moment is said before its exit', async (t
 })
 
 t.test('usage adds up over all lives, and a report from within counts as one from the file', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({ command: [fixture('reports.sh'), '{"type":"usage","turns":1,"usd":0.25}', 'idle'] })
   await until(() => agent.activity?.kind === 'idle' || null, { what: 'idle' })
   await agent.restart()
@@ -165,7 +165,7 @@ t.test('usage adds up over all lives, and a report from within counts as one fro
 })
 
 t.test('the last word counts also without a newline', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({
     command: ['sh', '-c', 'printf \'{"type":"result","value":42}\' >> "$REEVE_REPORT"'],
   })
@@ -174,7 +174,7 @@ t.test('the last word counts also without a newline', async (t) => {
 })
 
 t.test('a usage beyond all reason does not spoil the sums', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({ command: FOREVER, heartbeat: HEARS })
   await agent.ready
   for (const turns of ['1e308', '1e308', '1'])
@@ -186,7 +186,7 @@ t.test('a usage beyond all reason does not spoil the sums', async (t) => {
 })
 
 t.test('what was said by one that nobody knew to have begun counts, once, before its end', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const lost = c.spawn({ command: ['/does/not/exist'] })
   appendFileSync(reportOf(c, lost), '{"type":"usage","turns":2,"tokens":30}\nready\nidle\n')
   const { state, usage, error } = await soon(lost.ended, 'its end')

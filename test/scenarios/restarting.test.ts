@@ -7,6 +7,7 @@ import {
   crew,
   FOREVER,
   fixture,
+  inlineCrew,
   launcherOf,
   notesOf,
   nothingIsLeft,
@@ -55,7 +56,7 @@ for (const launcher of [undefined, 'inline'] as const) {
 }
 
 t.test('25. stop during backoff: no restart, ever', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({
     command: ['false'],
     restart: { policy: 'permanent', backoff: { initial: 300, max: 300, jitter: 0 }, intensity: false },
@@ -95,7 +96,7 @@ t.test('25. a restart that fails to start counts as a failure', async (t) => {
 })
 
 t.test('26. backoff grows, is jittered, is capped, and begins anew after a stable life', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const backoff = { initial: 20, factor: 2, max: 100, jitter: 0.5, resetAfter: 400 } as const
   const agent = c.spawn({
     command: ['sh', '-c', 'if [ "$REEVE_INCARNATION" = 5 ]; then sleep 0.7; fi; exit 1'],
@@ -127,7 +128,7 @@ t.test('26. backoff grows, is jittered, is capped, and begins anew after a stabl
 })
 
 t.test('26. a backoff that makes the intensity unreachable gives a warning', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   c.spawn({
     name: 'hopeless',
     command: FOREVER,
@@ -137,7 +138,7 @@ t.test('26. a backoff that makes the intensity unreachable gives a warning', asy
 })
 
 t.test('the policies mean what they mean in OTP', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const cases = [
     ['permanent', 0, 3, 'crashed'],
     ['permanent', 1, 3, 'crashed'],
@@ -159,14 +160,14 @@ t.test('the policies mean what they mean in OTP', async (t) => {
 })
 
 t.test('a noRetry code is not retried; exitCodes and noRetry go together', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const restart = { policy: 'transient', backoff: quick } as const
   const record = await c.spawn({ command: [fixture('exits-with.sh'), '78'], noRetry: [78], restart }).ended
   t.match(record, { state: 'crashed', incarnation: 1, evidence: { notRestarted: /noRetry/ } })
 })
 
 t.test('a crashed agent comes back with its id, its log and a new pid; the handle stays', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({
     command: ['sh', '-c', 'echo life $REEVE_INCARNATION; exec sleep 1000'],
     restart: { policy: 'transient', backoff: quick },
@@ -194,7 +195,7 @@ t.test('a crashed agent comes back with its id, its log and a new pid; the handl
 t.test(
   'a restart waits until the old tree is gone, waits for no backoff, and counts against no intensity',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const agent = c.spawn({
       command: FOREVER,
       restart: {
@@ -217,7 +218,7 @@ t.test(
 )
 
 t.test('races of stop, kill and restart, in every order: bounded, one process or none', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const file = join(c.folder, 'pids')
   const calls = {
     stop: (a: ReturnType<typeof c.spawn>) => a.stop(),
@@ -244,7 +245,7 @@ t.test('races of stop, kill and restart, in every order: bounded, one process or
 t.test(
   'restart() during supervisor.stop() is refused; one under way is rejected, and nothing begins',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const agent = c.spawn({ command: FOREVER, restart: { policy: 'permanent', backoff: quick } })
     await agent.ready
     const under = agent.restart()
@@ -258,7 +259,7 @@ t.test(
 )
 
 t.test('a ttl belongs to the agent: it ends a backoff too, and holds after restarts', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const waits = c.spawn({
     command: ['false'],
     ttl: 300,
@@ -281,7 +282,7 @@ t.test('a ttl belongs to the agent: it ends a backoff too, and holds after resta
 t.test(
   'a ttl that ended it and a restart() that overrules it: the next life has a ttl as well',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const agent = c.spawn({
       command: [fixture('sleeps-through-sigterm.sh')],
       ready: { line: 'ready' },

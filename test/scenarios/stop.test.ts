@@ -8,6 +8,7 @@ import {
   crew,
   FOREVER,
   fixture,
+  inlineCrew,
   launcherOf,
   nothingIsLeft,
   refusal,
@@ -47,7 +48,7 @@ for (const launcher of [undefined, 'inline'] as const)
   )
 
 t.test('the timeout bounds it: those that would take longer are killed before, none escapes', async (t) => {
-  const c = await crew(t, { defaults: { stop: [{ signal: 'SIGTERM', wait: '1h' }] } })
+  const c = await inlineCrew(t, { defaults: { stop: [{ signal: 'SIGTERM', wait: '1h' }] } })
   const agents = Array.from({ length: 5 }, () =>
     c.spawn({ command: [fixture('sleeps-through-sigterm.sh')], ready: { line: 'ready' } }),
   )
@@ -70,7 +71,7 @@ t.test('who is told that it stops, and stops it too, gets the same answer; it st
 })
 
 t.test('a wrong timeout is refused, and the supervisor can still be stopped', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({ command: FOREVER })
   await agent.ready
   for (const options of [{ timeout: 'soon' }, { timeout: -1 }, { timout: '1s' }, null, 7])
@@ -80,7 +81,7 @@ t.test('a wrong timeout is refused, and the supervisor can still be stopped', as
 })
 
 t.test('a selection has to select: nothing that could mean all by mistake does', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({ command: FOREVER })
   const tasked = c.spawn({ command: FOREVER, task: 'T' })
   await Promise.all([agent.ready, tasked.ready])
@@ -104,7 +105,7 @@ t.test('a selection has to select: nothing that could mean all by mistake does',
 })
 
 t.test('stop during everything: agents starting, restarting, stopping, stalling, cleaning up', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const forever = { policy: 'permanent', backoff: { initial: '1h', max: '1h' }, intensity: false } as const
   c.spawn({ command: ['false'], restart: forever })
   c.spawn({ command: FOREVER, ready: { report: true } })
@@ -156,7 +157,7 @@ t.test('a launcher that cannot be started is said so, with the way out', async (
 })
 
 t.test('whoever hears of the end of a supervisor may stop it again: it is one end', async (t) => {
-  const reeve = await crew(t)
+  const reeve = await inlineCrew(t)
   let again: Promise<unknown> | undefined
   reeve.actor.subscribe({
     complete: () => {

@@ -1,12 +1,23 @@
 /** What agents use, how they are, and the end of those that use too much memory. */
 import t from 'tap'
 import { toWire } from '../../src/wire.ts'
-import { crew, FOREVER, fixture, notesOf, nothingIsLeft, refusal, soon, statesOf, until } from '../support.ts'
+import {
+  crew,
+  FOREVER,
+  fixture,
+  inlineCrew,
+  notesOf,
+  nothingIsLeft,
+  refusal,
+  soon,
+  statesOf,
+  until,
+} from '../support.ts'
 
 nothingIsLeft(t)
 
 t.test('health of one and of all: CPU, memory and processes of the tree, and how each is', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const burns = c.spawn({ name: 'burns', command: [fixture('burns-cpu.sh')], task: 'TASK-1' })
   const rests = c.spawn({ name: 'rests', command: FOREVER, heartbeat: false })
   const dozes = c.spawn({ name: 'dozes', command: FOREVER, heartbeat: { timeout: 50, sources: ['report'] } })
