@@ -69,7 +69,7 @@ t.test('24. rest_for_one A, B, C: B dies → A keeps its pid, B and C are new, i
 })
 
 t.test('with their supervisor all groups are over, and whoever waits for one hears of it', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const outer = c.group('outer')
   const groups = [outer, outer.group('inner'), c.group('empty'), c.group('crew', { strategy: 'one_for_all' })]
   groups[1]?.spawn({ command: FOREVER })
@@ -83,7 +83,7 @@ t.test('with their supervisor all groups are over, and whoever waits for one hea
 })
 
 t.test('of the groups that are over the newest 1,000 are known, and a handle never lies', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const first = c.group('group-0', { strategy: 'one_for_all' })
   await first.group('inner').stop()
   await first.stop()
