@@ -1,4 +1,5 @@
 /** The environment of this process, handed on: common enough, and within an agent it holds words of Reeve's own. */
+import { isPlainObject } from './realms.ts'
 
 /**
  * Without the `REEVE_*` that this process has itself, with the same value: they name the agent that hands them on, not the
@@ -12,8 +13,4 @@ export function withoutInheritedWords<T>(env: T): T | Record<string, unknown> {
 }
 
 /** `process.env` itself is no plain object; what else is none is no environment. */
-const isHandedOn = (env: unknown): env is Record<string, unknown> =>
-  env === process.env ||
-  (typeof env === 'object' &&
-    env !== null &&
-    [Object.prototype, null].includes(Object.getPrototypeOf(env) as object | null))
+const isHandedOn = (env: unknown): env is Record<string, unknown> => env === process.env || isPlainObject(env)

@@ -12,6 +12,7 @@ import type { HeartbeatPolicy } from './health/deadlines.ts'
 import { withoutInheritedWords } from './inherited-words.ts'
 import { type ProbePlan, probePlanOf } from './probes.ts'
 import type { LogLimits } from './process/log-rotation.ts'
+import { isPlainObject, isRegExp } from './realms.ts'
 import { bytesOf, type Size } from './size.ts'
 import {
   type AgentDefaults,
@@ -81,22 +82,17 @@ export interface AgentPlan {
 }
 
 const lineOf = (line: RegExp | string | { pattern: string; flags?: string | undefined }): RegExp | string =>
-  typeof line === 'string' || line instanceof RegExp ? line : new RegExp(line.pattern, line.flags)
+  typeof line === 'string' || isRegExp(line) ? line : new RegExp(line.pattern, line.flags)
 
 /** Letters and digits alone: an id that begins with "-" would read as an option in a shell. */
 const newId = customAlphabet('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', 21)
 
 export type Plain = Readonly<Record<string, unknown>>
-const isPlain = (value: unknown): value is Plain =>
-  typeof value === 'object' &&
-  value !== null &&
-  [Object.prototype, null].includes(Object.getPrototypeOf(value))
-
 /** Layers over each other: the last one that says something wins, objects key by key. */
 export function overlay(...layers: unknown[]): unknown {
   const said = layers.filter((layer) => layer !== undefined)
-  if (!isPlain(said.at(-1))) return said.at(-1)
-  const objects = said.filter(isPlain)
+  if (!isPlainObject(said.at(-1))) return said.at(-1)
+  const objects = said.filter(isPlainObject)
   const keys = new Set(objects.flatMap((each) => Object.keys(each)))
   return Object.fromEntries([...keys].map((key) => [key, overlay(...objects.map((each) => each[key]))]))
 }
@@ -324,5 +320,5 @@ const nameOf = (program: string, id: string): string =>
 
 const fingerprint = (spec: unknown): string =>
   JSON.stringify(spec, (_key, value) =>
-    value instanceof RegExp || typeof value === 'function' ? String(value) : value,
+    isRegExp(value) || typeof value === 'function' ? String(value) : value,
   )

@@ -6,6 +6,7 @@ import os from 'node:os'
 import { z } from 'zod'
 import { ON_CONFLICT } from '../machines/lanes.ts'
 import { argv, livenessFields, noNul, probeFields } from './probes.ts'
+import { isRegExp } from './realms.ts'
 import type { AgentRecord } from './registry/record.ts'
 import { size } from './size.ts'
 import { duration, positive, shown } from './strict.ts'
@@ -88,7 +89,7 @@ const readyObject = z
     report: z.literal(true, 'must be true, or left out').optional(),
     line: z
       .union(
-        [z.string().min(1), z.instanceof(RegExp), writtenRegExp],
+        [z.string().min(1), z.custom<RegExp>(isRegExp), writtenRegExp],
         'must be a RegExp, a text, or {pattern, flags}',
       )
       .optional(),

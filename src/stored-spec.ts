@@ -4,6 +4,7 @@
  */
 import type { GroupSpec } from '../machines/members.ts'
 import { type AgentPlan, baseOf, type Plain, planOf } from './plan.ts'
+import { isRegExp } from './realms.ts'
 import { type AgentSpec, agentSpecSchema } from './spec.ts'
 import type { KeptSpec } from './specs.ts'
 
@@ -26,7 +27,7 @@ export function storedSpec(plan: AgentPlan): Stored {
   const hooks = cleanup as readonly unknown[]
   const kept = hooks.filter((hook) => typeof hook !== 'function')
   const readiness = (ready as () => AgentSpec['ready'])()
-  const line = typeof readiness === 'object' && readiness.line instanceof RegExp ? readiness.line : undefined
+  const line = typeof readiness === 'object' && isRegExp(readiness.line) ? readiness.line : undefined
   const { id, name, cwd, order, around } = plan
   return {
     spec: {

@@ -3,6 +3,7 @@ import { inspect } from 'node:util'
 import ms from 'ms'
 import { z } from 'zod'
 import { ReeveError } from './errors.ts'
+import { isPlainObject } from './realms.ts'
 
 const HOW_TO_SAY_TIME = 'Write a number of milliseconds, or text like "90s", "15m", "2h".'
 
@@ -91,6 +92,11 @@ export function parseStrictly<S extends z.ZodType>(
   what: string,
   prefix = '',
 ): z.output<S> {
+  // Of an instance (a handle, a Map) no field may be seen, and none asked for is everything asked for.
+  if (typeof value === 'object' && value !== null && !Array.isArray(value) && !isPlainObject(value))
+    throw new ReeveError('invalid_spec', `${what}: must be a plain object (given: ${shown(value)})`, {
+      field: what,
+    })
   const result = schema.safeParse(value, { reportInput: true })
   if (result.success) return result.data
   const issue = innermost(result.error.issues[0] as Issue)

@@ -225,7 +225,12 @@ export class Supervisor implements Reeve {
   ): Promise<KillResult | KillResult[] | StopSupervisorResult> {
     if (typeof which === 'string' || isSelection(which)) return this.#end(which, 'STOP', options)
     // A name that turned out to be undefined: that is nobody, and not everybody.
-    return options === undefined ? this.#shutDown(which) : Promise.reject(nobodyNamed())
+    try {
+      if (options !== undefined) throw nobodyNamed()
+      return this.#shutDown(which)
+    } catch (refusal) {
+      return Promise.reject(refusal)
+    }
   }
 
   /** Lets it finish its present step, by id or name: see {@link Agent.cancel}. */

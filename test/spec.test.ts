@@ -1,13 +1,18 @@
 /** What a caller may ask for, and what is said when it may not be. */
+import { runInNewContext, runInThisContext } from 'node:vm'
 import t from 'tap'
 import { specToWire } from '../src/client/spec.ts'
 import { ReeveError } from '../src/errors.ts'
+import type { GroupOptions } from '../src/group-options.ts'
+import { groupSpecOf } from '../src/group-spec.ts'
 import { baseOf, planOf } from '../src/plan.ts'
 import type { AgentDefaults, AgentSpec } from '../src/spec.ts'
 import { durationMs } from '../src/strict.ts'
 
 const plan = (spec: object, defaults: AgentDefaults = {}) =>
   planOf({ command: ['agent'], ...spec } as AgentSpec, baseOf(defaults), '/work')
+
+const group = (options: GroupOptions) => groupSpecOf('crew', 0, options, undefined)
 
 const refusal = (spec: unknown): ReeveError => {
   try {
@@ -33,6 +38,33 @@ t.test('within an agent the environment is handed on without the words that name
   t.equal(refusal({ command: ['x'], env: new Map([['A', '1']]) }).field, 'env')
   t.equal(refusal({ command: ['x'], env: ['A=1'] }).field, 'env')
 })
+
+t.test(
+  'a spec written at a prompt, whose literals are of a realm of their own, is one like any other',
+  async (t) => {
+    const written = `({ command: ['x'], id: 'a', name: 'a', heartbeat: { timeout: '1s' }, ready: { line: /^up/i },
+    restart: { policy: 'transient', backoff: { initial: 5 } }, output: { keep: 1 }, env: { A: '1' }, labels: { a: 'b' } })`
+    const here = runInThisContext(written)
+    const there = runInNewContext(written)
+    const { ready, given, whole, ...rest } = plan(there)
+    const { ready: _, given: same, whole: __, ...expected } = plan(here)
+    t.same(rest, expected)
+    t.equal(given, same)
+    t.match(ready, { line: { source: '^up', flags: 'i' } })
+    t.same(specToWire(there), specToWire(here), 'on its way to a daemon, too')
+    t.match(
+      plan(
+        {},
+        runInNewContext("({ restart: { policy: 'permanent' }, heartbeat: { onStall: 'terminate' } })"),
+      ),
+      {
+        restart: { type: 'permanent', backoff: { initialMs: 1_000 } },
+        life: { onStall: 'terminate', stallGraceMs: 30_000 },
+      },
+    )
+    t.same(group(runInNewContext('({ intensity: { restarts: 1 } })')), group({ intensity: { restarts: 1 } }))
+  },
+)
 
 t.test('the defaults are those of the table', async (t) => {
   const { id, name, ...rest } = plan({ command: ['/usr/bin/claude', '-p', 'x'] })

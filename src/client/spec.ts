@@ -2,6 +2,7 @@
 import path from 'node:path'
 import { ReeveError } from '../errors.ts'
 import { withoutInheritedWords } from '../inherited-words.ts'
+import { isRegExp } from '../realms.ts'
 import type { AgentSpec } from '../spec.ts'
 import { toWire } from '../wire.ts'
 
@@ -26,7 +27,7 @@ function refuseFunctions(cleanup: readonly unknown[] | undefined): void {
 }
 
 function withoutRegExp(ready: NonNullable<AgentSpec['ready']>): unknown {
-  if (typeof ready !== 'object' || !(ready.line instanceof RegExp)) return ready
+  if (typeof ready !== 'object' || !isRegExp(ready.line)) return ready
   const { source: pattern, flags } = ready.line
   return { ...ready, line: { pattern, flags } }
 }
