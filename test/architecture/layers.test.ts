@@ -18,7 +18,7 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
   // What is asked and answered, wherever agents are supervised: the supervisor has it, and so has its client.
   {
     name: 'words',
-    has: /^src\/(agent-health|group-options|group-record|handle-text|inherited-words|reeve|server-events|wire|json-schema|shapes|spec|probes|options|strict|size|kill|listeners)\.ts$/,
+    has: /^src\/(agent-health|group-options|group-record|handle-text|inherited-words|realms|reeve|server-events|wire|json-schema|shapes|spec|probes|options|strict|size|kill|listeners)\.ts$/,
     sees: ['machines', 'ground', 'registry'],
   },
   // What the faces on a terminal share.
