@@ -12,6 +12,8 @@ import { size } from './size.ts'
 import { duration, positive, shown } from './strict.ts'
 
 const MAX_TEXT = 256
+/** Of an agent, in characters. */
+export const MAX_NAME = 128
 const MAX_PATH = 1024
 const MAX_RUNGS = 16
 const MAX_KEPT_LOGS = 100
@@ -175,7 +177,7 @@ export const agentSpecSchema = z.strictObject({
     .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must match ^[A-Za-z0-9_-]{1,64}$')
     .optional()
     .meta({ description: 'the same `id` again returns the same agent' }),
-  name: plainText(128)
+  name: plainText(MAX_NAME)
     .optional()
     .meta({ description: '1–128 characters, unique among agents that have not ended' }),
   cwd: folder.optional().meta({

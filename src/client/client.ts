@@ -17,8 +17,8 @@ import { Listeners, type SupervisorEvents } from '../listeners.ts'
 import type { EntriesOptions, InspectionOptions, LogOptions, Reeve, Selection } from '../reeve.ts'
 import type { AgentRecord, RecordFilter } from '../registry/record.ts'
 import { serverEvents } from '../server-events.ts'
-import type { AgentSpec } from '../spec.ts'
-import { type Duration, durationMs } from '../strict.ts'
+import { type AgentSpec, MAX_NAME } from '../spec.ts'
+import { type Duration, durationMs, shown } from '../strict.ts'
 import { errorFromWire, fromWire, isWireError, toWire } from '../wire.ts'
 import { RemoteAgent } from './agent.ts'
 import { followEntries } from './follow.ts'
@@ -304,10 +304,12 @@ export class ReeveClient implements Reeve {
   /** The names `.` and `..` cannot stand in a path: their agents go by their ids. */
   async #pathOf(idOrName: string, what?: string): Promise<string> {
     let id = idOrName
+    const nobody = () => new ReeveError('agent_not_found', `no agent has the id or name ${shown(id)}`)
+    // None is that long, and the head of a request has room for little more.
+    if (id.length > MAX_NAME) throw nobody()
     if (id === '.' || id === '..') {
       const [record] = await this.records({ name: id })
-      if (!record)
-        throw new ReeveError('agent_not_found', `no agent has the id or name ${JSON.stringify(id)}`)
+      if (!record) throw nobody()
       id = record.id
     }
     return `/v1/agents/${encodeURIComponent(id)}${what === undefined ? '' : `/${what}`}`

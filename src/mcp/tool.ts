@@ -1,6 +1,7 @@
 /** A tool as one thing: what is asked, what is answered, what it may do to the world, and what happens. */
 import { z } from 'zod'
 import type { AgentRecord } from '../registry/record.ts'
+import { MAX_NAME } from '../spec.ts'
 import { positive } from '../strict.ts'
 import type { Asked } from './asked.ts'
 import { recordText, type Said } from './said.ts'
@@ -42,9 +43,12 @@ export const CHANGES: Hints = { ...READS, readOnlyHint: false, idempotentHint: f
 /** The same again changes nothing more. */
 export const ENDS: Hints = { ...CHANGES, destructiveHint: true, idempotentHint: true }
 
+const AN_AGENT = `must name an agent by its id or name, of at most ${MAX_NAME} characters`
+
 export const agent = z
   .string()
-  .min(1, 'must name an agent by its id or name')
+  .min(1, AN_AGENT)
+  .max(MAX_NAME, AN_AGENT)
   .meta({ description: 'its id or name' })
 
 export const timeout = positive.optional().meta({

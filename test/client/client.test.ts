@@ -78,6 +78,8 @@ t.test('failures come back as what they were', async (t) => {
   const hook = { command: ['x'], cleanup: [() => {}] }
   t.match(await refusal(() => client.spawn(hook), 'invalid_spec'), { field: 'cleanup' })
   await refusal(() => client.stop('nobody'), 'agent_not_found')
+  await refusal(() => client.stop('x'.repeat(100_000)), 'agent_not_found')
+  t.equal(await client.get('x'.repeat(100_000)), undefined)
   await refusal(() => client.stop({ task: 'nothing' }), 'agent_not_found')
   await refusal(() => client.history('nobody'), 'agent_not_found')
   await refusal(() => client.send('nobody', 'x'), 'agent_not_found')

@@ -1,4 +1,6 @@
 /** Reeve's own page in a real browser: who may look, what a name may not do, and an agent's machine moving as it moves. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { accessSync, constants, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
@@ -7,7 +9,8 @@ import { STATES } from '../../machines/events.ts'
 import { MODULES } from '../../src/observe/inspector/assets.ts'
 import { type Inspectable, openInspector } from '../../src/observe/inspector/index.ts'
 import type { AgentRecord } from '../../src/registry/record.ts'
-import { ask } from '../daemon/rig.ts'
+import { REEVE } from '../cli/rig.ts'
+import { ask, serving } from '../daemon/rig.ts'
 import { crew, DIST, FOREVER, fixture, nothingIsLeft, remember, soon, until } from '../support.ts'
 
 nothingIsLeft(t)
@@ -121,6 +124,51 @@ t.test(
       t.strictSame(faults, [])
       await page.close()
     })
+
+    t.test(
+      '`reeve inspect --local` over a daemon: a real process stalls, is escalated, and is recorded',
+      async (t) => {
+        const { home, client } = await serving(t)
+        const viewer = spawn(process.execPath, [REEVE, 'inspect', '--local'], {
+          env: { ...process.env, REEVE_HOME: home },
+          stdio: ['ignore', 'pipe', 'inherit'],
+        })
+        t.teardown(() => viewer.kill('SIGKILL'))
+        let printed = ''
+        viewer.stdout.setEncoding('utf8').on('data', (text: string) => {
+          printed += text
+        })
+        const { page, faults } = await open(
+          await until(() => /^http\S+$/m.exec(printed)?.[0], { what: 'an address' }),
+        )
+        await page.locator('body.connected').waitFor()
+        // It begins while somebody looks, and goes its way by itself.
+        const coder = await client.spawn({
+          name: 'coder',
+          command: [fixture('ignores-sigterm.sh')],
+          ready: { line: 'ready' },
+          heartbeat: { timeout: 200, grace: 200, onStall: 'terminate', sources: ['report'] },
+          stop: [{ signal: 'SIGTERM', wait: 200 }],
+        })
+        await page.getByRole('button', { name: /^coder/ }).click()
+        await page.locator('#machine g.node.lit:has(text:text-is("killed"))').waitFor()
+        const steps = [
+          'running → stalling',
+          'stalling → terminating',
+          'SIGTERM',
+          'SIGKILL',
+          'reaping → killed',
+        ]
+        for (const step of steps) await page.locator('#entries li', { hasText: step }).first().waitFor()
+        t.match(await page.locator('#standing').textContent(), /^killed/)
+        t.match(await page.locator('#why').textContent(), /stall/)
+        t.match((await coder.ended).reason, { kind: 'stall' })
+        t.strictSame(faults, [])
+        await page.close()
+        viewer.kill('SIGINT')
+        t.strictSame(await soon(once(viewer, 'exit'), 'the viewer leaves'), [0, null])
+      },
+    )
 
     t.test('hostile names are names; a thousand agents are a list', async (t) => {
       const evil = '<img src=x onerror=alert(1)>"\'</script><b>'

@@ -137,6 +137,7 @@ t.test('what is wrong is said with the way out, and in the shape of every wire',
   })
   t.match((await client.call('list_agents', { group: 'nobody/opened' })).json, { agents: [] })
   t.match((await client.call('wait_agent', { agent: 'x', timeout: '2h' })).json, { field: 'timeout' })
+  t.match((await client.call('get_agent', { agent: 'x'.repeat(100_000) })).json, { field: 'agent' })
   t.match((await client.call('list_agents', { limit: 0 })).json, { error: 'invalid_spec', field: 'limit' })
 
   const { json } = await client.call('spawn_agent', { name: 'reviewer', command: forever })
