@@ -75,8 +75,10 @@ function innermost(issue: Issue): Issue {
   const depth = (branch: readonly Issue[]) =>
     Math.max(...branch.map((each) => each.path.length + (each.code === 'unrecognized_keys' ? 1 : 0)))
   const best = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0]?.[0]
+  const words = issue.errors.flat().find(({ code, path }) => code === 'invalid_value' && path.length === 0)
   const atItsDoor = best?.path.length === 0 && (best.code === 'invalid_type' || best.code === 'invalid_value')
-  if (!best || atItsDoor) return issue
+  if (!best || atItsDoor)
+    return words && issue.message === 'Invalid input' ? { ...words, path: issue.path } : issue
   return innermost({ ...best, path: [...issue.path, ...best.path] })
 }
 

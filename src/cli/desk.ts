@@ -1,7 +1,7 @@
 /** What every command works with: where it reads and writes, which daemon it means, and how it says what came of it. */
 import { type ConnectOptions, connect, type ReeveClient } from '../client/index.ts'
 import type { DaemonOptions } from '../daemon/daemon-options.ts'
-import { ReeveError } from '../errors.ts'
+import { errnoOf, ReeveError } from '../errors.ts'
 import { plain } from '../terminal/plain.ts'
 import { paint, type Screen, screenOf } from '../terminal/screen.ts'
 import { toWire, wireError } from '../wire.ts'
@@ -13,6 +13,9 @@ export interface Streams {
   readonly stdout: NodeJS.WritableStream
   readonly stderr: NodeJS.WritableStream
 }
+
+/** 128 + SIGPIPE, as a shell has it. */
+const UNREAD = 141
 
 /** What stands before or behind any command. */
 export interface GlobalOptions {
@@ -28,12 +31,18 @@ export class Desk {
   readonly errorScreen: Screen
   options: GlobalOptions = {}
   status = 0
+  /** What follows when stdout takes nothing any more: this process leaves, as SIGPIPE would end another. */
+  whenUnread: (status: number) => void = (status) => process.exit(status)
+  #unread = false
   #client: ReeveClient | undefined
 
   constructor(streams: Streams) {
     this.streams = streams
     this.screen = screenOf(streams.stdout)
     this.errorScreen = screenOf(streams.stderr)
+    streams.stdout.on('error', (error) => this.#cannotWrite(error))
+    // What is said beside the answer is nobody's who does not read it.
+    streams.stderr.on('error', () => {})
   }
 
   /** @throws ReeveError `daemon_not_running`, and what else `connect` throws */
@@ -72,7 +81,7 @@ export class Desk {
   }
 
   line(text: string): void {
-    if (text !== '') this.streams.stdout.write(`${text}\n`)
+    if (text !== '' && !this.#unread) this.streams.stdout.write(`${text}\n`)
   }
 
   /** Said beside the answer, to a person. */
@@ -99,6 +108,14 @@ export class Desk {
   close(): void {
     this.#client?.close()
     this.#client = undefined
+  }
+
+  #cannotWrite(error: Error): void {
+    if (this.#unread) return
+    this.#unread = true
+    const isNobodys = errnoOf(error) === 'EPIPE'
+    if (!isNobodys) this.remark(`reeve: stdout: ${error.message}`)
+    this.whenUnread(isNobodys ? UNREAD : 1)
   }
 
   #target(): ConnectOptions {

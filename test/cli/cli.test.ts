@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import t from 'tap'
@@ -205,6 +205,29 @@ t.test('run passes exit codes and signals through, and leaves nothing', { timeou
   const status = await soon(new Promise((resolve) => child.once('close', resolve)), 'the end of run', 60_000)
   t.equal(status, 143)
   t.notOk(alive(pid))
+
+  // A pipe that nobody reads any more ends it, as it would end the command itself; others just leave.
+  const piped = async (line: string) => {
+    const sh = spawn('bash', ['-c', `set -o pipefail; ${line}`], {
+      cwd,
+      env: { ...env, REEVE: `${process.execPath} ${REEVE}` },
+    })
+    let [out, err] = ['', '']
+    sh.stdout.on('data', (text) => (out += text))
+    sh.stderr.on('data', (text) => (err += text))
+    const end = await soon(new Promise((resolve) => sh.once('close', resolve)), line, 60_000)
+    return { end, out, err }
+  }
+  t.match(await piped(`$REEVE run --name yes -- sh -c "while echo y; do sleep 0.1; done" | head -1`), {
+    end: 141,
+    out: 'y\n',
+    err: '',
+  })
+  t.match(JSON.parse((await reeve(['show', 'yes', '--json'])).out), {
+    state: 'killed',
+    reason: { by: 'run, SIGPIPE' },
+  })
+  t.match(await piped(`$REEVE events --since start | head -1`), { end: 141, err: '' })
 })
 
 t.test('a whole specification from a file, options over it', { timeout: 120_000 }, async (t) => {
@@ -280,15 +303,27 @@ t.test(
     t.strictSame(await complete('spawn', 'x', '--', 's'), [''])
     const bin = join(cwd, 'reeve')
     writeFileSync(bin, `#!/bin/sh\nexec ${process.execPath} ${REEVE} "$@"\n`, { mode: 0o755 })
-    const script =
-      'eval "$(reeve completion bash)"; COMP_WORDS=(reeve stop co); COMP_CWORD=2; _reeve; echo "$COMPREPLY"'
+    // What an agent is called is only ever a name, and comes as it has to be typed.
+    const names = ['$(touch pwned)', 'two words', 'back\\slash', "it's"]
+    for (const name of names)
+      t.equal((await shell.here(['spawn', name, '--', 'sleep', '60'])).status, 0, name)
+    const script = `eval "$(reeve completion bash)"
+      try() { COMP_WORDS=(reeve stop "$1"); COMP_CWORD=2; _reeve; printf '%s\\n' "\${COMPREPLY[@]}"; }
+      try co; try '$('; try 'two\\ w'; try back; eval "printf '%s\\n' \${COMPREPLY[0]}"; try it`
     const bash = spawn('bash', ['-c', script], { cwd, env: { ...env, PATH: `${cwd}:${env.PATH}` } })
     let out = ''
     bash.stdout.on('data', (text) => {
       out += text
     })
     await soon(new Promise((resolve) => bash.once('close', resolve)), 'bash', 30_000)
-    t.equal(out, 'coder\n')
+    t.equal(
+      out,
+      ['coder', '\\$\\(touch\\ pwned\\)', 'two\\ words', 'back\\\\slash', 'back\\slash', "it\\'s", ''].join(
+        '\n',
+      ),
+    )
+    t.notOk(existsSync(join(cwd, 'pwned')), 'and nothing was run')
+    for (const name of names) await shell.here(['kill', name])
   },
 )
 

@@ -237,6 +237,7 @@ t.test('what cannot be understood is an error in the one shape, and the daemon g
   await refused(raw('{"command": ["x"], "ready": {"line": {"pattern": "("}}}'), 400, 'invalid_spec', /ready/)
   await refused(raw(`{"command": ["${'x'.repeat(5 * 1024 * 1024)}"]}`), 413, 'too_large')
   await refused(get('/v1/agents?colour=red'), 400, 'invalid_spec', /^colour: no such field in query/)
+  await refused(get('/v1/agents?state=up'), 400, 'invalid_spec', /^state: must be one or more of .*running/)
   await refused(get('/v1/agents?state=flying'), 400, 'invalid_spec', /^state: /)
   await refused(get('/v1/entries?since=yesterday'), 400, 'invalid_spec', /^since: /)
   await refused(post('/v1/stop', {}), 400, 'invalid_spec', /^selection: /)

@@ -6,9 +6,14 @@ import type { Desk } from '../desk.ts'
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 
 const SCRIPTS: Readonly<Record<(typeof SHELLS)[number], string>> = {
+  // No compgen -W: it expands its words, and a name may be `$(anything)`.
   bash: `_reeve() {
-  local IFS=$'\\n'
-  COMPREPLY=($(compgen -W "$(reeve complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "\${COMP_WORDS[COMP_CWORD]}"))
+  local found typed=("\${COMP_WORDS[@]:1:COMP_CWORD}")
+  COMPREPLY=()
+  while IFS= read -r found; do
+    printf -v found %q "$found"
+    COMPREPLY+=("$found")
+  done < <(reeve complete -- "\${typed[@]//\\\\/}" 2>/dev/null)
 }
 complete -o default -F _reeve reeve`,
   zsh: `#compdef reeve

@@ -58,6 +58,8 @@ export const up = (program: Command, desk: Desk): Command =>
         )
         return
       }
+      // A daemon goes on, whether anybody reads along or not.
+      desk.whenUnread = () => {}
       const { runDaemon } = await import('../../daemon/index.ts')
       const { endOnSignals } = await import('../../daemon/end-on-signals.ts')
       const daemon = await runDaemon(options, (line) => desk.remark(line))

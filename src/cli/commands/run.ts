@@ -10,7 +10,7 @@ import { askedSpec, specified } from './spawn.ts'
 
 const EXAMPLES = `
 Ctrl-C lets it finish its present step (reeve cancel); a second one ends its tree at once. SIGTERM and a terminal that hangs up
-walk its stop ladder.
+walk its stop ladder, and so does a pipe that nobody reads any more.
 
 Examples:
   reeve run -- npm test
@@ -32,41 +32,70 @@ export const run = (program: Command, desk: Desk): Command =>
     .action(async (argv: string[], given: Record<string, unknown>) => {
       const spec = await askedSpec(given, given.name as string | undefined, argv)
       const reeve = await desk.reeveStarted()
+      // From here on nothing ends this process and leaves its agent running.
+      const forwarding = new Forwarding(desk)
+      let unread: number | undefined
+      desk.whenUnread = (status) => {
+        unread = status
+        forwarding.ask('SIGPIPE')
+      }
       const agent = await reeve.spawn(spec)
+      forwarding.to(agent)
       const quiet = desk.watched
         ? agent.on('transition', (entry) => {
             if (entry.to === 'stalling' || entry.to === 'restarting')
               desk.remark(entryLine(entry, desk.errorScreen))
           })
         : undefined
-      const unforward = forwarded(agent, desk)
-      for await (const line of agent.logs({ follow: true }))
+      for await (const line of agent.logs({ follow: true })) {
+        if (unread !== undefined) break
         desk.one({ line }, shownLine(desk, given.raw as boolean | undefined, line))
+      }
       const record = await agent.ended
-      unforward()
+      forwarding.end()
       quiet?.()
       if (record.error && record.exit === null) await desk.failed(failure(record))
-      desk.status = statusOf(record)
+      desk.status = unread ?? statusOf(record)
     })
 
-/** The agent hears of what this process is told. Returns what takes the handlers out again. */
-function forwarded(agent: RemoteAgent, desk: Desk): () => void {
-  let asked = false
-  const ask = (signal: NodeJS.Signals): void => {
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** The agent hears of what this process is told; of what was told before there was one, as soon as there is. */
+class Forwarding {
+  readonly #desk: Desk
+  readonly #early: NodeJS.Signals[] = []
+  #agent: RemoteAgent | undefined
+  #asked = false
+
+  constructor(desk: Desk) {
+    this.#desk = desk
+    for (const signal of SIGNALS) process.on(signal, this.ask)
+  }
+
+  to(agent: RemoteAgent): void {
+    this.#agent = agent
+    for (const signal of this.#early) this.ask(signal)
+  }
+
+  readonly ask = (signal: NodeJS.Signals): void => {
+    const agent = this.#agent
+    if (!agent) {
+      this.#early.push(signal)
+      return
+    }
     const by = `run, ${signal}`
-    const ending = asked
+    const ending = this.#asked
       ? agent.kill({ by })
       : signal === 'SIGINT'
         ? agent.cancel({ by })
         : agent.stop({ by })
-    asked = true
+    this.#asked = true
     // That it ended meanwhile is what was wanted; what could not be ended stands in its record.
-    ending.catch((error: Error) => desk.watched && desk.remark(`reeve: ${error.message}`))
+    ending.catch((error: Error) => this.#desk.watched && this.#desk.remark(`reeve: ${error.message}`))
   }
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  for (const signal of signals) process.on(signal, ask)
-  return () => {
-    for (const signal of signals) process.off(signal, ask)
+
+  end(): void {
+    for (const signal of SIGNALS) process.off(signal, this.ask)
   }
 }
 
