@@ -12,6 +12,9 @@ export interface Climate {
   /** How probable it is that the registry outlives its supervisor. */
   readonly durable?: number
   /** How many pids the machine has. */
+  /** How probable it is that an agent has one. */
+  readonly lane?: number
+  readonly budget?: number
   readonly pids?: readonly number[]
 }
 
@@ -54,6 +57,18 @@ export const CLIMATES = {
       'kill all': 0,
     },
     kinds: { brief: 0, crashy: 0, missing: 0, brood: 0.2, silent: 0.2, stubborn: 0, moody: 0, chatty: 20 },
+  },
+  traffic: {
+    what: 'agents wait for each other in lanes',
+    actions: { spawn: 2, stop: 0.3, kill: 0.3, 'kill all': 0 },
+    lane: 1,
+  },
+  thrift: {
+    what: 'agents have budgets and use them up, also under the next supervisor',
+    actions: { spawn: 2, 'the supervisor dies': 8, stop: 0.3, 'kill all': 0, 'nothing, for long': 2 },
+    kinds: { spender: 30 },
+    durable: 1,
+    budget: 1,
   },
 } as const satisfies Readonly<Record<string, Climate>>
 

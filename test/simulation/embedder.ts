@@ -4,13 +4,16 @@
  */
 import { type Entry, isEnd, type LifeAddress } from '../../machines/events.ts'
 import { isPassing } from '../../machines/restart.ts'
+import type { Agent } from '../../src/agent.ts'
 import { ReeveError } from '../../src/errors.ts'
 import { type Outside, realOutside } from '../../src/outside.ts'
 import { fold } from '../../src/registry/record.ts'
 import type { StopSupervisorResult } from '../../src/shutdown.ts'
 import { type Supervisor, superviseIn } from '../../src/supervisor.ts'
 import { isBroken } from './here.ts'
+import { isSpent } from './invariants/budgets.ts'
 import { onEntry } from './invariants/entries.ts'
+import { wasBusy } from './invariants/lanes.ts'
 import type { Asked, Known } from './known.ts'
 import type { SimProcess } from './machine/process.ts'
 import { type Party, runningParty } from './party.ts'
@@ -18,7 +21,7 @@ import type { NamedSpec } from './specs.ts'
 import type { World } from './world.ts'
 
 const EXPECTED =
-  /^(agent_not_found|process_not_found|name_taken|agent_running|ended_before_ready|spawn_failed|ready_timeout|restart_intensity_exceeded|registry_unavailable|supervisor_stopping|kill_failed|entries_gone|launcher_failed)$/
+  /^(agent_not_found|process_not_found|name_taken|agent_running|ended_before_ready|spawn_failed|ready_timeout|restart_intensity_exceeded|registry_unavailable|supervisor_stopping|kill_failed|entries_gone|launcher_failed|lane_busy|budget_exhausted)$/
 
 /** Reads the reports of an agent that is taken over from their beginning. */
 const readAgain: Outside['openReports'] = (options) => {
@@ -120,8 +123,9 @@ export class Embedder {
       const since = known.entries.slice(known.wishedAfter)
       const heard = since.some(({ reason, evidence }) => reason && !isPassing(reason) && !evidence?.again)
       const wish = heard ? known.wish : 'run'
-      const taken = { ...known, agent, wish }
+      const taken = { ...known, agent, wish, cancelledAtMs: heard ? known.cancelledAtMs : null }
       this.known.set(id, taken)
+      if (isSpent(taken)) this.#spent(taken)
       this.watchPromises(taken, true)
     }
   }
@@ -200,16 +204,25 @@ export class Embedder {
   }
 
   spawn(spec: NamedSpec): void {
+    // What follows from the turn that is under way is not all told yet.
+    const isWithinTurn = runningParty() === this.party
     this.ask(`spawn ${spec.id} as ${spec.name} ${spec.command[1]}`, 0, () => {
       const before = this.told.length
       // One that was removed is spawned anew.
-      if (!this.supervisor.get(spec.id)) this.known.delete(spec.id)
-      const agent = this.supervisor.spawn(spec)
       const { world } = this
+      if (!this.supervisor.get(spec.id)) {
+        this.known.delete(spec.id)
+        world.spawned.push(spec.id)
+      }
+      const agent = this.#spawned(spec, isWithinTurn)
       world.checking('P7 spawn returns with a listed agent')
       const listed = this.supervisor.list({ id: spec.id })[0]
       const isKnown = this.known.get(spec.id)?.agent === agent
-      if (!isKnown && (agent.state !== 'spawning' || listed?.state !== 'spawning'))
+      // A listener may have taken its place in its lane already.
+      const isOver = this.told.some(
+        ({ seq, agentId, to }) => seq > before && agentId === spec.id && isEnd(to),
+      )
+      if (!isKnown && !isOver && (agent.state !== 'spawning' || listed?.state !== 'spawning'))
         world.violated(
           'P7 spawn returns with a listed agent',
           `${spec.id} is ${agent.state}, listed: ${listed?.state}`,
@@ -223,17 +236,32 @@ export class Embedder {
         wish: 'run',
         wishedAtMs: this.nowMs,
         wishedAfter: 0,
+        cancelledAtMs: null,
+        spentAtMs: null,
         toldAtMs: this.nowMs,
         runningSinceMs: 0,
         removed: false,
         ready: undefined,
         ended: undefined,
       }
-      for (const entry of known.entries) known.record = fold(known.record, entry)
+      for (const entry of known.entries) {
+        known.record = fold(known.record, entry)
+        this.#makesRoom(known, entry)
+      }
       const mine = this.party.dead ? world.departed : this.known
       mine.set(spec.id, known)
       this.watchPromises(known)
     })
+  }
+
+  #spawned(spec: NamedSpec, isWithinTurn: boolean): Agent {
+    try {
+      return this.supervisor.spawn(spec)
+    } catch (cause) {
+      const isBusy = cause instanceof ReeveError && cause.code === 'lane_busy'
+      if (isBusy && !isWithinTurn) wasBusy(this.world, spec)
+      throw cause
+    }
   }
 
   /** `ready` and `ended` settle once, and as the record says; a restart of an ended agent begins them anew. */
@@ -299,9 +327,22 @@ export class Embedder {
     one?.entries.push(entry)
     onEntry(world, entry, one)
     if (!one) return
+    this.#makesRoom(one, entry)
     one.toldAtMs = this.nowMs
     one.record = fold(entry.from === null ? undefined : one.record, entry)
+    if (event === 'usage' && one.spentAtMs === null && isSpent(one)) this.#spent(one)
     if (from !== to && to === 'running') one.runningSinceMs = this.nowMs
+  }
+
+  /** Its budget ran out: it is to end, and to stay so. */
+  #spent(known: Known): void {
+    known.spentAtMs ??= this.nowMs
+    this.wish(known.spec.id, 'end')
+  }
+
+  /** Whoever held the lane of one that replaces it is not to come back. */
+  #makesRoom({ spec }: Known, { event, evidence }: Entry): void {
+    if (event === 'queued' && spec.onConflict === 'replace') this.wish(evidence?.waitsFor ?? '', 'end')
   }
 
   #refusal(what: string, error: unknown): string {

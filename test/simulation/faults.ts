@@ -47,6 +47,17 @@ export const FAULTS = {
   'double-signal': 'a rung sends its signal twice',
   'ready-lies': 'a promise that should be rejected is resolved',
   'uncontained-listeners': 'what a listener throws goes on its way',
+  // What policies mean
+  'cancelled-returns': 'a cancelled agent comes back',
+  'shared-lane': 'a lane is held by two',
+  'turn-forgotten': 'one that waits in a lane is forgotten',
+  'last-come-first': 'whoever came last into a line has the next turn',
+  'endless-line': 'the line of a lane has no bound',
+  'budget-ignored': 'a budget that ran out ends nobody',
+  'spent-returns': 'one whose budget ran out comes back',
+  'budget-per-life': 'each life has the whole budget',
+  'budget-forgotten': 'a successor forgets what was used',
+  'warned-again': 'each report near the end of a budget warns of it',
 } as const
 
 export type Fault = keyof typeof FAULTS
@@ -64,7 +75,16 @@ const SOUGHT_IN: Readonly<Partial<Record<Fault, ClimateName>>> = {
   'no-last-rung': 'tenacity',
   'hushed-escape': 'tenacity',
   'no-late-sweep': 'silence',
+  'no-patience': 'silence',
   'unseen-output': 'silence',
+  'turn-forgotten': 'traffic',
+  'last-come-first': 'traffic',
+  'endless-line': 'traffic',
+  'budget-ignored': 'thrift',
+  'spent-returns': 'thrift',
+  'budget-per-life': 'thrift',
+  'budget-forgotten': 'thrift',
+  'warned-again': 'thrift',
 }
 
 export const climateOf = (fault: Fault | undefined): ClimateName => (fault && SOUGHT_IN[fault]) ?? 'mixed'

@@ -24,6 +24,10 @@ export interface Known {
   wishedAtMs: number
   /** How many entries were told before that. */
   wishedAfter: number
+  /** When its task was called off. */
+  cancelledAtMs: number | null
+  /** When its budget ran out. */
+  spentAtMs: number | null
   /** When something of it was told last. */
   toldAtMs: number
   /** Since when it is running, without a stall in between. */

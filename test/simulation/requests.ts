@@ -28,6 +28,7 @@ export function end(
   const known = holder(step, name)
   const lives = known !== undefined && embedder.supervisor.list({ id: known.agent.id }).length > 0
   if (known && lives) embedder.wish(known.agent.id, 'end')
+  if (known && lives && how === 'cancel') known.cancelledAtMs ??= step.world.nowMs
   const what = `${how} ${name} (${known?.agent.id}) ${JSON.stringify(options)}`
   const within = Number(options.within ?? 0)
   embedder.ask(what, known ? endBoundMs(known.spec) + within : 0, () =>
@@ -200,7 +201,12 @@ export function restart(step: Step, idOrName: string): void {
   const wasListed = known && embedder.supervisor.list({ id: known.agent.id }).length > 0
   const wish = known?.wish
   const lives = known?.agent.incarnation ?? 0
-  if (known) embedder.wish(known.agent.id, 'run')
+  const cancelledAtMs = known?.cancelledAtMs ?? null
+  // What has used up its budget is not started again, whoever asks.
+  if (known && known.spentAtMs === null) {
+    embedder.wish(known.agent.id, 'run')
+    known.cancelledAtMs = null
+  }
   // Whether it ever runs is the agent's business: the answer is owed at the end of all.
   embedder.ask(`restart ${idOrName} (${id})`, Number.POSITIVE_INFINITY, () =>
     embedder.supervisor.restart(idOrName),
@@ -210,7 +216,10 @@ export function restart(step: Step, idOrName: string): void {
   // A listener may have ended it again already.
   const isBegun = isListed || known.agent.incarnation > lives
   if (!wasListed && isBegun) embedder.watchPromises(known)
-  else if (!isListed && wish === 'end') known.wish = 'end'
+  else if (!isListed && wish === 'end') {
+    known.wish = 'end'
+    known.cancelledAtMs = cancelledAtMs
+  }
 }
 
 /** A sign of life from within this process: it counts at once, for a life that is running. */

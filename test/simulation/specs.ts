@@ -66,9 +66,26 @@ export function specOf(world: World, dice: Dice, id: string, name: string): Name
     cleanup: hooks,
     cleanupTimeout: CLEANUP_TIMEOUT_MS,
     detachOk: dice.chance(0.15),
+    ...(dice.fork('budget').chance(world.climate.budget ?? 0.2) && { budget: budgetOf(dice.fork('thrift')) }),
+    ...laneOf(world, dice.fork('lane')),
     // It needs a registry that lasts.
     ...(world.registry.durable &&
       dice.fork('outlives').chance(0.6) && { onSupervisorDeath: 'adopt', adoptFor: 60_000 }),
+  }
+}
+
+const budgetOf = (dice: Dice): NonNullable<AgentSpec['budget']> =>
+  dice.pick([
+    { turns: dice.pick([1, 4, 12, 16]) },
+    { tokens: dice.between(5, 130) },
+    { usd: dice.between(1, 7) / 100, turns: 6 },
+  ])
+
+function laneOf(world: World, dice: Dice): Pick<AgentSpec, 'lane' | 'onConflict'> {
+  if (!dice.chance(world.climate.lane ?? 0.2)) return {}
+  return {
+    lane: dice.pick(['north', 'south']),
+    onConflict: dice.weighed({ queue: 2, replace: 1, reject: 1 }),
   }
 }
 

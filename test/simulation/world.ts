@@ -69,6 +69,8 @@ export class World {
   /** How often each invariant was looked at, and what bad luck there was. */
   readonly checked = new Map<string, number>()
   readonly faults = new Map<string, number>()
+  /** Ids, in the order in which agents were asked for. */
+  readonly spawned: string[] = []
   embedder!: Embedder
   /** Every supervisor that ever began, and what was told of it. */
   readonly sessions: Session[] = []

@@ -2,18 +2,22 @@
 export * from '../../../machines/children.ts'
 
 import * as real from '../../../machines/children.ts'
+import type { ReasonKind } from '../../../machines/events.ts'
 import { isBroken } from '../here.ts'
+
+const isUnheeded = (kind: ReasonKind): boolean =>
+  (kind === 'user' && isBroken('restart-after-stop')) ||
+  (kind === 'cancelled' && isBroken('cancelled-returns')) ||
+  (kind === 'budget' && isBroken('spent-returns'))
 
 export const childrenLogic: typeof real.childrenLogic = (machine) => {
   const logic = real.childrenLogic(machine)
   return {
     ...logic,
     transition(snapshot, event, scope) {
-      // A user's word taken for a fault of the agent: its policy applies.
+      // A word that is final taken for a fault of the agent: its policy applies.
       const taken =
-        isBroken('restart-after-stop') &&
-        (event.type === 'STOP' || event.type === 'KILL') &&
-        event.reason.kind === 'user'
+        (event.type === 'STOP' || event.type === 'KILL') && isUnheeded(event.reason.kind)
           ? { ...event, reason: { ...event.reason, kind: 'liveness' as const } }
           : event
       return logic.transition(snapshot, taken, scope)

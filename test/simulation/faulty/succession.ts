@@ -16,4 +16,6 @@ export const succeed: typeof real.succeed = (runtime, ...rest) => {
   if (isBroken('started-twice') || isBroken('exit-forgotten'))
     Object.defineProperty(launcher, 'kept', { value: kept })
   real.succeed(runtime, ...rest)
+  if (isBroken('budget-forgotten'))
+    for (const seat of runtime.roster.live()) seat.usage = { turns: 0, tokens: 0, usd: 0 }
 }

@@ -3,7 +3,9 @@ import { type Entry, isEnd, lifeKey } from '../../../machines/events.ts'
 import type { Known } from '../known.ts'
 import { lives } from '../machine/process.ts'
 import type { World } from '../world.ts'
+import { allHeard, counted, endedBySpending, warned } from './budgets.ts'
 import { calmSinceMs } from './calm.ts'
+import { inTurn, isWaiting } from './lanes.ts'
 import { isNamed, mayStay } from './processes.ts'
 
 const FOLLOWS: Record<string, readonly string[]> = {
@@ -24,12 +26,17 @@ export function onEntry(world: World, entry: Entry, known: Known | undefined): v
   numbered(world, entry)
   if (!known) return
   lawful(world, entry, known)
+  inTurn(world, entry, known)
   intended(world, entry, known)
   if (entry.escaped) trulyEscaped(world, entry)
   if (entry.event === 'exit') trueExit(world, entry)
-  if (entry.event === 'usage') countedOnce(world, entry)
+  if (entry.event === 'usage') counted(world, entry, known)
+  if (entry.event === 'budget_warning') warned(world, entry, known)
   if (entry.from === entry.to) return
   if (isEnd(entry.to)) nothingLeft(world, entry)
+  if (isEnd(entry.to)) calledOff(world, entry, known)
+  if (isEnd(entry.to)) allHeard(world, entry, known)
+  if (entry.to === 'terminating' && known.spentAtMs === world.nowMs) endedBySpending(world, entry)
   if (entry.to === 'stalling') silent(world, entry, known)
 }
 
@@ -40,12 +47,17 @@ function numbered(world: World, { seq }: Entry): void {
     world.violated(name, `entry ${seq} is told as number ${world.embedder.told.length}`)
 }
 
+/** Its wait for a turn may end without a life. */
+const LEAVES_LINE: readonly string[] = ['killed', 'crashed']
+
 function lawful(world: World, { agentId, from, to }: Entry, { entries }: Known): void {
   const name = 'entries follow the chart'
   world.checking(name)
   const before = entries.at(-2)?.to ?? null
   if (from !== before) world.violated(name, `${agentId}: from ${from}, but it was ${before}`)
-  if (from !== to && !FOLLOWS[String(from)]?.includes(to)) world.violated(name, `${agentId}: ${from} → ${to}`)
+  const isLawful = from === to || FOLLOWS[String(from)]?.includes(to)
+  const isFromLine = LEAVES_LINE.includes(to) && isWaiting({ entries: entries.slice(0, -1) })
+  if (!isLawful && !isFromLine) world.violated(name, `${agentId}: ${from} → ${to}`)
 }
 
 /** What a user stopped never comes back by itself. */
@@ -54,6 +66,18 @@ function intended(world: World, { agentId, from, to, at }: Entry, { wish, wished
   world.checking(name)
   if (wish === 'end' && wishedAtMs < world.nowMs && from !== to && (to === 'restarting' || to === 'spawning'))
     world.violated(name, `${agentId} was stopped at ${wishedAtMs.toFixed(1)} and is ${to} again (${at})`)
+}
+
+/** A task that was called off is recorded so, unless it was done by then. */
+function calledOff(world: World, { agentId, to, reason }: Entry, { cancelledAtMs }: Known): void {
+  if (cancelledAtMs === null || cancelledAtMs === world.nowMs || to === 'completed') return
+  const name = 'intent: what was cancelled says so'
+  world.checking(name)
+  if (reason?.kind !== 'cancelled')
+    world.violated(
+      name,
+      `${agentId} was cancelled at ${cancelledAtMs.toFixed(1)} and is ${to} (${reason?.kind})`,
+    )
 }
 
 function nothingLeft(world: World, entry: Entry): void {
@@ -89,15 +113,6 @@ function trueExit(world: World, entry: Entry): void {
   if (!isUnknown && (exit.code !== code || exit.signal !== signal)) world.violated(name, told)
   if (isUnknown && !life.launcher.dead)
     world.violated(name, `${told}; its launcher (pid ${life.launcher.pid}) lives`)
-}
-
-/** What it said of its use is counted once, whoever reads it. */
-function countedOnce(world: World, { agentId, usage }: Entry): void {
-  const name = 'P5 use is counted once'
-  world.checking(name)
-  const said = world.truth.turnsOf(agentId)
-  if (usage && usage.turns > said)
-    world.violated(name, `${agentId} said ${said} turns; counted are ${usage.turns}`)
 }
 
 /** What is said to have escaped lives, or died while that was on its way. */

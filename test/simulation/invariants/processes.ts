@@ -4,6 +4,7 @@ import type { LaunchOrder } from '../../../src/process/launcher.ts'
 import { lives, type SimProcess } from '../machine/process.ts'
 import type { LifeTruth } from '../truth.ts'
 import type { World } from '../world.ts'
+import { alone } from './lanes.ts'
 
 const NO_STRANGERS = 'P3 no signal reaches a stranger'
 const NOT_UNASKED = 'P3 no signal reaches a life that nobody ends'
@@ -46,6 +47,7 @@ export function onSignal(world: World, process: SimProcess, signal: NodeJS.Signa
 }
 
 export function onFork(world: World, order: LaunchOrder, leader: SimProcess): void {
+  alone(world, order, leader)
   const key = lifeKey(order)
   const name = order.env.REEVE_AGENT_NAME
   world.checking(ONE_LIFE)
@@ -80,5 +82,5 @@ export function isNamed(world: World, key: string, pid: number): boolean {
 }
 
 /** Of a supervisor that is gone, and whose registry with it: its launcher ends it, and nobody else knows of it. */
-const isAnothers = (world: World, { supervisor }: LifeTruth): boolean =>
+export const isAnothers = (world: World, { supervisor }: LifeTruth): boolean =>
   !world.registry.durable && supervisor !== world.supervisor

@@ -2,10 +2,13 @@
 import { isDeepStrictEqual } from 'node:util'
 import { isEnd, lifeKey } from '../../../machines/events.ts'
 import type { AgentRecord } from '../../../src/registry/record.ts'
+import type { Known } from '../known.ts'
 import { lives } from '../machine/process.ts'
 import type { Store } from '../store.ts'
 import type { World } from '../world.ts'
+import { nearAreWarned, spentAreEnding } from './budgets.ts'
 import { calmSinceMs } from './calm.ts'
+import { bounded, heldByOne, isWaiting, knowsForWhom, neverIdle } from './lanes.ts'
 
 /** An exit of a child is listed this soon, the way through a tired launcher included; one that is watched, this soon. */
 const LISTED_MS = 60
@@ -32,12 +35,22 @@ export const STANDING: Readonly<Record<string, Check>> = {
     if (world.supervisor.frozen || world.embedder.stopped) return
     const calmMs = world.nowMs - calmSinceMs(world)
     for (const { id, incarnation, state } of world.embedder.supervisor.list({ state: 'spawning' })) {
+      const known = world.embedder.known.get(id)
+      if (known && isWaiting(known)) continue
       const key = lifeKey({ agentId: id, incarnation })
-      const askedMs = world.nowMs - (world.embedder.known.get(id)?.toldAtMs ?? world.nowMs)
+      const askedMs = world.nowMs - (known?.toldAtMs ?? world.nowMs)
       if (!world.orders.has(key) && Math.min(askedMs, calmMs) > LISTED_MS)
         yield `${key} is ${state} since ${askedMs.toFixed(1)} ms, and its launcher was not asked`
     }
   },
+
+  'P4 a lane is held by one': heldByOne,
+  'lanes: one that is free goes to whose turn it is': neverIdle,
+  'lanes: who waits knows for whom': knowsForWhom,
+  'P6 the line of a lane is bounded': bounded,
+
+  'budgets: one that is used up ends its agent': spentAreEnding,
+  'budgets: who is near the end was warned': nearAreWarned,
 
   *'P5 what is stored is what was told'(world) {
     yield* prefix(world, world.registry)
@@ -47,10 +60,10 @@ export const STANDING: Readonly<Record<string, Check>> = {
   *'P5 a record is the fold of what was told'(world) {
     const { known, news } = world.embedder
     for (const id of news) {
-      const { agent, record, removed } = known.get(id) ?? {}
-      if (removed || !agent || !record) continue
-      const { lastHeartbeatAt: _, ...shown } = agent.record
-      const { lastHeartbeatAt: __, ...folded } = record
+      const one = known.get(id)
+      if (!one?.record || one.removed) continue
+      const shown = settled(one, one.agent.record)
+      const folded = settled(one, one.record)
       if (!isDeepStrictEqual(shown, folded))
         yield `${id} shows ${JSON.stringify(shown)}; told was ${JSON.stringify(folded)}`
     }
@@ -76,6 +89,11 @@ export const STANDING: Readonly<Record<string, Check>> = {
       if (ready === undefined) yield `${id} has ended, and its ready is pending`
     }
   },
+}
+
+/** Without what changes between two entries: the last sign of life, and for whom one waits. */
+function settled(known: Known, { lastHeartbeatAt: _, evidence, ...record }: AgentRecord) {
+  return isWaiting(known) ? record : { ...record, evidence }
 }
 
 export function checkStanding(world: World): void {

@@ -12,6 +12,7 @@ export const KINDS = {
   brood: 5,
   silent: 2,
   chatty: 1,
+  spender: 1,
   moody: 2,
   busy: 1,
   missing: 1,
@@ -60,7 +61,7 @@ export function live(kind: Kind, process: SimProcess, around: Surroundings): voi
   if (kind === 'brief') leave(kernel, process, dice.between(0, 800), 0)
   if (kind === 'crashy') leave(kernel, process, dice.between(0, 500), dice.pick([1, 1, 7, null]))
   if (dice.chance(0.3)) leave(kernel, process, dice.between(1_000, 30_000), dice.pick([0, 1, 7, null]))
-  if (kind !== 'silent') speak(process, around, kind === 'chatty' ? 0.95 : 0.1)
+  if (kind !== 'silent') speak(process, around, MANNERS[kind] ?? { output: 0.1, usage: 0.02 })
   if (kind === 'brood' || dice.chance(0.2)) breed(process, around, 0)
   if (kind === 'moody' || dice.chance(0.05)) sulk(kernel, process)
   if (dice.chance(0.4)) work(kernel, process)
@@ -81,15 +82,27 @@ function attitude(kind: Kind, { dice, ignores, handles }: SimProcess): void {
   }
 }
 
-/** `output`: the share of what it says that goes to its log alone. */
-function speak(process: SimProcess, around: Surroundings, output: number): void {
+/** Shares of what it says: what goes to its log alone, and what it tells of its use. */
+interface Manner {
+  readonly output: number
+  readonly usage: number
+}
+
+const MANNERS: Readonly<Partial<Record<Kind, Manner>>> = {
+  chatty: { output: 0.95, usage: 0 },
+  spender: { output: 0.1, usage: 0.6 },
+}
+const USAGE = '{"type":"usage","turns":1,"tokens":10,"usd":0.01}'
+
+function speak(process: SimProcess, around: Surroundings, { output, usage }: Manner): void {
   const { dice } = process
-  const everyMs = dice.between(100, 1_500)
+  const everyMs = usage > 0.5 ? dice.between(50, 400) : dice.between(100, 1_500)
   const again = (): void => {
     const draw = dice.next()
     if (draw < 0.03) return
-    if (draw < 0.55 * (1 - output)) around.report(process, dice.weighed(REPORTS))
-    else if (draw < 1 - output) around.report(process, 'beat')
+    if (draw > 1 - usage) around.report(process, USAGE)
+    else if (draw < 0.55 * (1 - output)) around.report(process, dice.weighed(REPORTS))
+    else if (draw < 1 - output - usage) around.report(process, 'beat')
     else around.output(process, `line ${dice.between(0, 9)}`)
     around.kernel.later(process, dice.between(1, 2 * everyMs), again)
   }
