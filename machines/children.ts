@@ -10,7 +10,7 @@ import { type ActorLogic, createActor } from 'xstate'
 import type { agentMachine } from './agent.ts'
 import type { LifeInput, LifeOutput } from './context.ts'
 import type { AgentState, EntryDraft, ErrorInfo, Reason } from './events.ts'
-import { lifeKey } from './events.ts'
+import { isEnd, lifeKey } from './events.ts'
 import { exceeded, Following, policyIn } from './following.ts'
 import { groupOfActor, InnerGroups } from './inner-groups.ts'
 import type {
@@ -185,8 +185,21 @@ class Keeper {
     const { children } = this.#input
     const child = this.#keep(spec)
     if (spec.group !== children.group?.path || children.closing === 'for_good') this.#refuse(child)
-    else if (children.closing || children.regrouping) children.due.add(child)
+    else if (children.closing || children.regrouping) this.#await(child)
     else this.#begin(child)
+  }
+
+  /** Its siblings are down, or some: it begins with them. */
+  #await(child: Child): void {
+    this.#returns(child)
+    this.#input.children.due.add(child)
+  }
+
+  /** One that had ended says that it is to come back: if it does not, that is an end of its own. */
+  #returns(child: Child): void {
+    if (!isEnd(child.state)) return
+    const told = this.#between(child, 'restarting', 'regroup')
+    this.#tell(child, { ...told, incarnation: child.incarnation - 1 }, false)
   }
 
   #adopt({ child: spec, life, backoffLeftMs, told, intent, history }: Heir): void {
@@ -243,6 +256,7 @@ class Keeper {
 
   /** Its group was over before it could begin. */
   #refuse(child: Child): void {
+    this.#returns(child)
     const message = `group ${child.spec.group} was over before it could start`
     const error: ErrorInfo = { code: 'group_over', message }
     this.#end(child, { ...this.#between(child, 'crashed', 'spawn_failed'), error })

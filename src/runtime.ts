@@ -275,7 +275,6 @@ export class Runtime {
   /** The machines go on with what a supervisor before began. */
   adopt(seat: Seat, heir: Omit<Heir, 'child'>): void {
     const { incarnation, state } = seat.record
-    this.placed(seat.plan.order)
     this.send({ type: 'ADOPT', heir: { ...heir, child: childOf(seat.plan, incarnation, state) } })
   }
 

@@ -227,6 +227,8 @@ class Succession {
     seat.lastPid = trail.process?.pid ?? null
     if (record.usage) seat.usage = record.usage
     if (trail.wasReady) seat.ready.resolve(record)
+    // Whoever comes from now on comes after it: in its lane, and in its group.
+    this.#runtime.placed(plan.order)
     this.#runtime.roster.take(seat)
     return seat
   }

@@ -621,6 +621,25 @@ t.test("a user's wish holds while the group regroups: stop, kill, restart", asyn
   t.same(paused.livesOf('child1', 'child2'), [2, 2], 'a restart waits for no backoff')
 })
 
+t.test('one that had ended, restarted while its group regroups, says that it is to come back', async (t) => {
+  const crew = crewOf('one_for_all', 'child1', 'child2')
+  crew.start('crew', 'child3', { delayMs: 60_000 })
+  crew.send({ type: 'STOP', agentId: 'child2', reason: user })
+  crew.settle()
+  crew.exit('child3')
+  crew.settle(10_000)
+  t.equal(crew.state('crew'), 'regrouping.pausing')
+  crew.again('child2')
+  t.match(crew.told.findLast(({ entry }) => entry.agentId === 'child2')?.entry, {
+    from: 'killed',
+    to: 'restarting',
+    event: 'regroup',
+    incarnation: 1,
+  })
+  crew.settle(60_000)
+  t.same(crew.livesOf('child1', 'child2', 'child3'), [2, 2, 2])
+})
+
 t.test('stop and restart of a member concern nobody else, and count for nothing', async (t) => {
   for (const strategy of STRATEGIES) {
     const crew = crewOf(strategy, 'child1', 'child2', 'child3')
@@ -751,6 +770,25 @@ t.test('who comes too late for a group is told so, and is never started', async 
   crew.settle()
   t.equal(crew.state('crew'), 'stopped')
   t.notOk([...crew.lives.keys()].some((key) => key.startsWith('late') || key.startsWith('lost')))
+  t.equal(crew.root.getSnapshot().context.children.shared.untold, 0)
+})
+
+t.test('one that had ended, restarted when its group is about to be over, ends anew', async (t) => {
+  const crew = crewOf('one_for_all', 'child1', 'child2')
+  crew.send({ type: 'STOP', agentId: 'child2', reason: user })
+  crew.settle()
+  crew.unwilling.add('child1')
+  crew.stopGroup('crew')
+  const before = crew.told.length
+  crew.again('child2')
+  t.match(
+    crew.told.slice(before).filter(({ entry }) => entry.agentId === 'child2'),
+    [
+      { entry: { from: 'killed', to: 'restarting' }, ended: false },
+      { entry: { from: 'restarting', to: 'crashed', error: { code: 'group_over' } }, ended: true },
+    ],
+    'its end is a change of state, which whoever waits for it hears of',
+  )
   t.equal(crew.root.getSnapshot().context.children.shared.untold, 0)
 })
 

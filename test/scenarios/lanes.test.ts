@@ -287,6 +287,35 @@ t.test('a successor: who held a lane holds it, who waited waits, in the same ord
   t.same([a.state, b.state], ['completed', 'completed'])
 })
 
+t.test('who comes under a successor waits behind those of before, for the next one too', async (t) => {
+  const where = place(t)
+  const queued = (...names: string[]) =>
+    `for (const name of ${JSON.stringify(names)})
+       supervisor.spawn({ name, command: run('holds-lane.sh', FOLDER + '/lane', name === 'holder' ? 1000 : 0), lane: 'l', onConflict: 'queue', ...kept })`
+  const first = await predecessor(
+    t,
+    where,
+    `${queued('holder', 'a', 'b')}
+     await supervisor.get('holder').ready`,
+  )
+  pidsOf(first)
+  await killed(first)
+  const second = await predecessor(t, where, queued('c', 'd'))
+  pidsOf(second)
+  await killed(second)
+  const reeve = await successor(t, where)
+  const agents = ['a', 'b', 'c', 'd'].map((name) => reeve.get(name) as Agent)
+  await (reeve.get('holder') as Agent).stop()
+  await soon(Promise.all(agents.map(({ ended }) => ended)), 'their turns came')
+  t.same(readFileSync(join(where.folder, 'lane.log'), 'utf8').trim().split('\n'), [
+    'holder',
+    'a',
+    'b',
+    'c',
+    'd',
+  ])
+})
+
 t.test('in a group: who waits ends with the group', async (t) => {
   const c = await crew(t)
   const outside = c.spawn({ name: 'outside', command: FOREVER, lane })
