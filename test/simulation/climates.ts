@@ -15,6 +15,7 @@ export interface Climate {
   /** How probable it is that an agent has one. */
   readonly lane?: number
   readonly budget?: number
+  readonly group?: number
   readonly pids?: readonly number[]
 }
 
@@ -69,6 +70,12 @@ export const CLIMATES = {
     kinds: { spender: 30 },
     durable: 1,
     budget: 1,
+  },
+  crews: {
+    what: 'agents are members of groups, and fail often',
+    actions: { spawn: 2, 'open a group': 3, stop: 0.2, kill: 0.2, 'kill all': 0, 'stop a group': 0.5 },
+    kinds: { crashy: 4, brief: 4, missing: 0.2, stubborn: 0.3, moody: 0 },
+    group: 0.9,
   },
 } as const satisfies Readonly<Record<string, Climate>>
 

@@ -13,6 +13,7 @@ import { type Supervisor, superviseIn } from '../../src/supervisor.ts'
 import { isBroken } from './here.ts'
 import { isSpent } from './invariants/budgets.ts'
 import { onEntry } from './invariants/entries.ts'
+import { gaveUp } from './invariants/groups.ts'
 import { wasBusy } from './invariants/lanes.ts'
 import type { Asked, Known } from './known.ts'
 import type { SimProcess } from './machine/process.ts'
@@ -21,7 +22,7 @@ import type { NamedSpec } from './specs.ts'
 import type { World } from './world.ts'
 
 const EXPECTED =
-  /^(agent_not_found|process_not_found|name_taken|agent_running|ended_before_ready|spawn_failed|ready_timeout|restart_intensity_exceeded|registry_unavailable|supervisor_stopping|kill_failed|entries_gone|launcher_failed|lane_busy|budget_exhausted)$/
+  /^(agent_not_found|process_not_found|name_taken|agent_running|ended_before_ready|spawn_failed|ready_timeout|restart_intensity_exceeded|registry_unavailable|supervisor_stopping|kill_failed|entries_gone|launcher_failed|lane_busy|budget_exhausted|group_over|group_not_found)$/
 
 /** Reads the reports of an agent that is taken over from their beginning. */
 const readAgain: Outside['openReports'] = (options) => {
@@ -96,8 +97,9 @@ export class Embedder {
     void this.#follow(supervisor)
     supervisor.on('transition', (entry) => this.#tell(entry))
     supervisor.on('note', (entry) => this.#tell(entry))
-    supervisor.on('warning', ({ message }) => {
+    supervisor.on('warning', ({ code, message }) => {
       world.heed(`warning: ${message}`)
+      if (code === 'group_gave_up') gaveUp(world, /^group (\S+) gives up/.exec(message)?.[1] ?? '')
       if (message.startsWith('a fault with')) world.violated('no fault in the logic', message)
     })
     supervisor.on('sink-error', () => {})
@@ -109,6 +111,10 @@ export class Embedder {
   /** What an embedder before it knew of agents that this supervisor has too; of the others nobody asks any more. */
   #takeOver(): void {
     const { world, supervisor } = this
+    // What it had begun to end together its successor ends no further.
+    world.vows.clear()
+    world.overdone.clear()
+    for (const crew of world.crews.values()) crew.restartsMs = []
     const name = 'P5 a successor knows the agents of before'
     for (const [id, known] of world.departed) {
       const agent = supervisor.get(id)

@@ -58,6 +58,11 @@ export const FAULTS = {
   'budget-per-life': 'each life has the whole budget',
   'budget-forgotten': 'a successor forgets what was used',
   'warned-again': 'each report near the end of a budget warns of it',
+  'siblings-stay': 'a one_for_all group leaves the siblings of one that failed',
+  'rest-takes-all': 'a rest_for_one group takes those before, too',
+  'intensity-each': 'each member of a group has its whole intensity',
+  'never-gives-up': 'a group whose intensity is exceeded goes on',
+  'significance-unheeded': 'a group goes on without its significant members',
 } as const
 
 export type Fault = keyof typeof FAULTS
@@ -85,6 +90,11 @@ const SOUGHT_IN: Readonly<Partial<Record<Fault, ClimateName>>> = {
   'budget-per-life': 'thrift',
   'budget-forgotten': 'thrift',
   'warned-again': 'thrift',
+  'siblings-stay': 'crews',
+  'rest-takes-all': 'crews',
+  'intensity-each': 'crews',
+  'never-gives-up': 'crews',
+  'significance-unheeded': 'crews',
 }
 
 export const climateOf = (fault: Fault | undefined): ClimateName => (fault && SOUGHT_IN[fault]) ?? 'mixed'

@@ -1,5 +1,6 @@
 /** The end of a run: the bad luck ends, everything is brought home, and nothing is left of it. */
 import { isEnd } from '../../machines/events.ts'
+import { isInner } from './crews.ts'
 import { inhabit } from './inhabit.ts'
 import { mayStay } from './invariants/processes.ts'
 import { checkStanding } from './invariants/standing.ts'
@@ -26,7 +27,7 @@ export function settleAll(world: World): void {
     if (world.violations.length > 0) return
     arrived(world, told, 'P5 everything arrives after an outage')
   }
-  for (const { id } of embedder.supervisor.list()) embedder.wish(id, 'end')
+  for (const { id, group } of embedder.supervisor.list()) if (!isInner(group)) embedder.wish(id, 'end')
   embedder.stop(STOP_MS)
   for (
     let waited = 0;

@@ -58,7 +58,11 @@ export const REQUESTS: Actions = {
     weight: 1,
     run: ({ world, dice }) => {
       const known = [...world.embedder.known.values()]
-      if (known.length > 0) world.embedder.spawn(dice.pick(known).spec)
+      if (known.length === 0) return
+      const { spec, removed } = dice.pick(known)
+      const { significant: _, ...anew } = spec
+      // One that was removed is a new agent, in a group that may have changed meanwhile.
+      world.embedder.spawn(removed ? anew : spec)
     },
   },
 

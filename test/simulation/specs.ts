@@ -2,6 +2,7 @@
 import type { Clock } from '../../src/clock.ts'
 import type { AgentSpec } from '../../src/spec.ts'
 import { weighted } from './climates.ts'
+import { membershipOf } from './crews.ts'
 import type { Dice } from './dice.ts'
 import { KINDS } from './machine/programs.ts'
 import type { World } from './world.ts'
@@ -12,6 +13,7 @@ const CLEANUP_TIMEOUT_MS = 700
 
 export function specOf(world: World, dice: Dice, id: string, name: string): NamedSpec {
   const hooks = dice.chance(0.3) ? Array.from({ length: dice.between(1, 3) }, () => hook(world, dice)) : []
+  const policy = dice.fork('policy').pick(['permanent', 'transient', 'temporary'] as const)
   return {
     id,
     name,
@@ -47,7 +49,7 @@ export function specOf(world: World, dice: Dice, id: string, name: string): Name
     ]),
     killWait: dice.pick([200, 1_000, 5_000]),
     restart: {
-      policy: dice.pick(['permanent', 'transient', 'temporary'] as const),
+      policy,
       backoff: {
         initial: dice.between(0, 500),
         factor: 2,
@@ -67,6 +69,7 @@ export function specOf(world: World, dice: Dice, id: string, name: string): Name
     cleanupTimeout: CLEANUP_TIMEOUT_MS,
     detachOk: dice.chance(0.15),
     ...(dice.fork('budget').chance(world.climate.budget ?? 0.2) && { budget: budgetOf(dice.fork('thrift')) }),
+    ...membershipOf(world, dice.fork('group'), policy),
     ...laneOf(world, dice.fork('lane')),
     // It needs a registry that lasts.
     ...(world.registry.durable &&

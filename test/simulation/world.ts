@@ -7,6 +7,7 @@ import { type Entry, lifeKey } from '../../machines/events.ts'
 import type { LaunchOrder } from '../../src/process/launcher.ts'
 import type { Reply, Request } from '../../src/process/protocol.ts'
 import { CLIMATES, type Climate, type ClimateName } from './climates.ts'
+import type { Crew, Vow } from './crews.ts'
 import { Dice } from './dice.ts'
 import { Embedder } from './embedder.ts'
 import type { Fault } from './faults.ts'
@@ -71,6 +72,11 @@ export class World {
   readonly faults = new Map<string, number>()
   /** Ids, in the order in which agents were asked for. */
   readonly spawned: string[] = []
+  /** Groups as they were opened, by path. */
+  readonly crews = new Map<string, Crew>()
+  readonly vows = new Map<string, Vow>()
+  /** Groups of which a member was one restart too many, and when. */
+  readonly overdone = new Map<string, number>()
   embedder!: Embedder
   /** Every supervisor that ever began, and what was told of it. */
   readonly sessions: Session[] = []

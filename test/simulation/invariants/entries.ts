@@ -5,6 +5,7 @@ import { lives } from '../machine/process.ts'
 import type { World } from '../world.ts'
 import { allHeard, counted, endedBySpending, warned } from './budgets.ts'
 import { calmSinceMs } from './calm.ts'
+import { inGroup } from './groups.ts'
 import { inTurn, isWaiting } from './lanes.ts'
 import { isNamed, mayStay } from './processes.ts'
 
@@ -27,6 +28,7 @@ export function onEntry(world: World, entry: Entry, known: Known | undefined): v
   if (!known) return
   lawful(world, entry, known)
   inTurn(world, entry, known)
+  inGroup(world, entry, known)
   intended(world, entry, known)
   if (entry.escaped) trulyEscaped(world, entry)
   if (entry.event === 'exit') trueExit(world, entry)
@@ -50,14 +52,17 @@ function numbered(world: World, { seq }: Entry): void {
 /** Its wait for a turn may end without a life. */
 const LEAVES_LINE: readonly string[] = ['killed', 'crashed']
 
-function lawful(world: World, { agentId, from, to }: Entry, { entries }: Known): void {
+function lawful(world: World, { agentId, from, to }: Entry, { entries, spec }: Known): void {
   const name = 'entries follow the chart'
   world.checking(name)
   const before = entries.at(-2)?.to ?? null
   if (from !== before) world.violated(name, `${agentId}: from ${from}, but it was ${before}`)
   const isLawful = from === to || FOLLOWS[String(from)]?.includes(to)
   const isFromLine = LEAVES_LINE.includes(to) && isWaiting({ entries: entries.slice(0, -1) })
-  if (!isLawful && !isFromLine) world.violated(name, `${agentId}: ${from} → ${to}`)
+  // Its group was over before it could begin.
+  const isLeftOut =
+    spec.group !== undefined && (from === null || from === 'restarting') && LEAVES_LINE.includes(to)
+  if (!isLawful && !isFromLine && !isLeftOut) world.violated(name, `${agentId}: ${from} → ${to}`)
 }
 
 /** What a user stopped never comes back by itself. */

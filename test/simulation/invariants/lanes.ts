@@ -39,6 +39,19 @@ function* membersOf(world: World, lane?: string): Generator<InLane & { readonly 
   }
 }
 
+/** Its turn may have come, and is told when its group, which regroups, lets it begin. */
+const isHeldBack = ({ embedder }: World, { spec: { group } }: Known): boolean =>
+  group !== undefined && embedder.supervisor.findGroup(group)?.state !== 'running'
+
+/** Those of which it is known whether they wait, and who is in the lane. */
+function decided(world: World) {
+  const all = [...membersOf(world)]
+  const undecided = new Set(
+    all.filter(({ known, waits }) => waits && isHeldBack(world, known)).map(({ lane }) => lane),
+  )
+  return all.filter(({ lane }) => !undecided.has(lane))
+}
+
 export function* heldByOne(world: World): Generator<string> {
   const holders = new Map<string, string>()
   for (const { lane, known, waits } of membersOf(world)) {
@@ -50,14 +63,14 @@ export function* heldByOne(world: World): Generator<string> {
 }
 
 export function* neverIdle(world: World): Generator<string> {
-  const all = [...membersOf(world)]
+  const all = decided(world)
   const held = new Set(all.filter(({ waits }) => !waits).map(({ lane }) => lane))
   for (const { lane, known, waits } of all)
     if (waits && !held.has(lane)) yield `${known.spec.id} waits in ${lane}, and nobody is in it`
 }
 
 export function* knowsForWhom(world: World): Generator<string> {
-  const all = [...membersOf(world)]
+  const all = decided(world)
   const holders = new Map(all.filter(({ waits }) => !waits).map(({ lane, known }) => [lane, known.spec.id]))
   for (const { lane, known, waits } of all) {
     if (!waits) continue
@@ -118,7 +131,7 @@ export function wasBusy(world: World, { lane, onConflict }: Pick<AgentSpec, 'lan
   world.checking(name)
   const inLane = lane === undefined ? [] : [...membersOf(world, lane)]
   const line = inLane.filter(({ known, waits }) => waits && known.spec.onConflict === 'queue').length
-  const isHeld = inLane.some(({ waits }) => !waits)
+  const isHeld = inLane.some(({ waits, known }) => !waits || isHeldBack(world, known))
   if (!isHeld || onConflict === 'replace' || (onConflict === 'queue' && line < LINE_BOUND))
     world.violated(name, `${onConflict} in ${lane} is refused; held: ${isHeld}, waiting: ${line}`)
 }

@@ -4,6 +4,7 @@ import type { LaunchOrder } from '../../../src/process/launcher.ts'
 import { lives, type SimProcess } from '../machine/process.ts'
 import type { LifeTruth } from '../truth.ts'
 import type { World } from '../world.ts'
+import { afterOthers } from './groups.ts'
 import { alone } from './lanes.ts'
 
 const NO_STRANGERS = 'P3 no signal reaches a stranger'
@@ -48,6 +49,7 @@ export function onSignal(world: World, process: SimProcess, signal: NodeJS.Signa
 
 export function onFork(world: World, order: LaunchOrder, leader: SimProcess): void {
   alone(world, order, leader)
+  afterOthers(world, order)
   const key = lifeKey(order)
   const name = order.env.REEVE_AGENT_NAME
   world.checking(ONE_LIFE)

@@ -8,6 +8,7 @@ import type { Store } from '../store.ts'
 import type { World } from '../world.ts'
 import { nearAreWarned, spentAreEnding } from './budgets.ts'
 import { calmSinceMs } from './calm.ts'
+import { emptyWhenOver, givesUp, leftInTime } from './groups.ts'
 import { bounded, heldByOne, isWaiting, knowsForWhom, neverIdle } from './lanes.ts'
 
 /** An exit of a child is listed this soon, the way through a tired launcher included; one that is watched, this soon. */
@@ -37,6 +38,8 @@ export const STANDING: Readonly<Record<string, Check>> = {
     for (const { id, incarnation, state } of world.embedder.supervisor.list({ state: 'spawning' })) {
       const known = world.embedder.known.get(id)
       if (known && isWaiting(known)) continue
+      // While its group regroups, a new member waits to begin with the others.
+      if (known?.spec.group !== undefined && known.entries.length === 0) continue
       const key = lifeKey({ agentId: id, incarnation })
       const askedMs = world.nowMs - (known?.toldAtMs ?? world.nowMs)
       if (!world.orders.has(key) && Math.min(askedMs, calmMs) > LISTED_MS)
@@ -51,6 +54,10 @@ export const STANDING: Readonly<Record<string, Check>> = {
 
   'budgets: one that is used up ends its agent': spentAreEnding,
   'budgets: who is near the end was warned': nearAreWarned,
+
+  'groups: whoever has to go goes in time': leftInTime,
+  'groups: one over its intensity gives up': givesUp,
+  'groups: one that is over has no members': emptyWhenOver,
 
   *'P5 what is stored is what was told'(world) {
     yield* prefix(world, world.registry)
