@@ -23,10 +23,17 @@ export interface Home {
   readonly sharedSpill: string
 }
 
-/** The user's home for Reeve: `$REEVE_HOME`, else `$XDG_STATE_HOME/reeve`, else `~/.local/state/reeve`. */
+/**
+ * The user's home for Reeve: `$REEVE_HOME`, else `$XDG_STATE_HOME/reeve`, else `~/.local/state/reeve`. The same from any
+ * folder: a relative `XDG_STATE_HOME` counts as none (so the XDG specification has it), and so does a relative or empty `HOME`.
+ */
 export function userHome(env: NodeJS.ProcessEnv = process.env): string {
   if (env.REEVE_HOME) return path.resolve(env.REEVE_HOME)
-  return path.join(env.XDG_STATE_HOME || path.join(os.homedir(), '.local', 'state'), 'reeve')
+  const state = env.XDG_STATE_HOME
+  if (state !== undefined && path.isAbsolute(state)) return path.join(state, 'reeve')
+  const own = os.homedir()
+  const home = path.isAbsolute(own) ? own : os.userInfo().homedir
+  return path.join(home, '.local', 'state', 'reeve')
 }
 
 /** Where homes are made that serve one supervisor each. */

@@ -6,7 +6,16 @@ import { leaveHome, logFileOf, openHome, userHome } from '../src/home.ts'
 t.test("the user's home: REEVE_HOME, else XDG_STATE_HOME, else under ~", async (t) => {
   t.equal(userHome({ REEVE_HOME: '/a/b', XDG_STATE_HOME: '/x' }), '/a/b')
   t.equal(userHome({ XDG_STATE_HOME: '/x' }), '/x/reeve')
-  t.match(userHome({}), /\/\.local\/state\/reeve$/)
+  t.match(userHome({}), /^\/.*\/\.local\/state\/reeve$/)
+  const said = process.env.HOME
+  t.teardown(() => {
+    process.env.HOME = said
+  })
+  for (const home of ['', 'relative']) {
+    process.env.HOME = home
+    const found = userHome({ XDG_STATE_HOME: 'relative' })
+    t.ok(path.isAbsolute(found) && !found.includes('relative'), `HOME=${home}: ${found}`)
+  }
 })
 
 t.test('folders are ours alone; a home that was given stays, a fresh one goes', async (t) => {
