@@ -43,7 +43,9 @@ export function inGroup(world: World, entry: Entry, known: Known): void {
   const { event, evidence, from, to, reason } = entry
   // It is started again with a group around it.
   if (reason?.kind === 'strategy' && reason.by !== crew.path) crew.restartsMs = []
-  if (event === 'backoff' && from !== to) failed(world, crew, known)
+  // What a successor takes up again without a count is no failure of its own, or one that it did not see.
+  const isFailure = event === 'backoff' && from !== to && evidence?.attempt !== undefined
+  if (isFailure) failed(world, crew, known)
   // It may be a group around its own in which another one failed.
   const around = world.crews.get(reason?.by ?? '')
   if (around && to === 'terminating' && from !== to && reason?.message?.endsWith('(rest_for_one)'))
