@@ -69,7 +69,11 @@ for (const group of groups) {
   const paths = group.map((file) => join(here, `${file}.test.js`))
   t.spawn(
     process.execPath,
-    ['--enable-source-maps', ...paths.slice(1).map((path) => `--import=${path}`), ...paths.slice(0, 1)],
+    [
+      '--enable-source-maps',
+      ...[join(here, 'unwatched.js'), ...paths.slice(1)].map((path) => `--import=${path}`),
+      ...paths.slice(0, 1),
+    ],
     {
       name: group.map((file) => `${file}.test.ts`).join(' '),
       buffered: true,
