@@ -14,8 +14,11 @@ const JOBS = 4
 const TIMEOUT_MS = 300_000
 /** Small files of a folder share a process, so many at a time: what they load costs more than what most of them do. */
 const TOGETHER = 5
-/** What takes long has a process of its own and begins, so that none of it is left alone at the end. */
-const LONGEST = [
+/**
+ * What takes long, or whose own tests run side by side, has a process of its own. It begins, so that none of it is left
+ * alone at the end.
+ */
+const OF_ITS_OWN = [
   'simulation/simulation',
   'process/takeover',
   'scenarios/heartbeats',
@@ -29,6 +32,10 @@ const LONGEST = [
   'process/log-keeper',
   'scenarios/mass-stop',
   'cli/readme',
+  'process/containment',
+  'process/outlives',
+  'scenarios/lanes',
+  'scenarios/supervisor-dies',
 ]
 /** Tried by `.ci/run` alone: no part of what is published. */
 const APART = ['bench/bench']
@@ -44,7 +51,7 @@ const files = readdirSync(here, { recursive: true, encoding: 'utf8' })
   .filter((file) => !APART.includes(file))
   .sort(
     (a, b) =>
-      placeIn(LONGEST, a) - placeIn(LONGEST, b) ||
+      placeIn(OF_ITS_OWN, a) - placeIn(OF_ITS_OWN, b) ||
       placeIn(FIRST, dirname(a)) - placeIn(FIRST, dirname(b)) ||
       (a < b ? -1 : 1),
   )
@@ -52,7 +59,7 @@ const groups: string[][] = []
 for (const file of files) {
   const group = groups.at(-1)
   const [other = file] = group ?? []
-  const fits = dirname(other) === dirname(file) && ![other, file].some((each) => LONGEST.includes(each))
+  const fits = dirname(other) === dirname(file) && ![other, file].some((each) => OF_ITS_OWN.includes(each))
   if (group && fits && group.length < TOGETHER) group.push(file)
   else groups.push([file])
 }
