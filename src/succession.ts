@@ -160,6 +160,8 @@ class Succession {
       }
     }
     this.#bring(life, tidings)
+    // What follows from an exit that was told already, its supervisor may not have got to.
+    if (trail.state === 'reaping') vigil.exited(seat)
   }
 
   /** It stands in the pause between two lives; the next one may be under way, if the log did not hear of it any more. */

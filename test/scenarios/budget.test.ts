@@ -214,3 +214,24 @@ t.test(
     }
   },
 )
+
+t.test('a supervisor killed in the moment a spent life ends: no further one begins', async (t) => {
+  const where = place(t)
+  const h = await predecessor(
+    t,
+    where,
+    `supervisor.on('transition', ({ to }) => { if (to === 'reaping') process.kill(process.pid, 'SIGKILL') })
+     await supervisor.spawn({
+       ...kept, id: 'a', budget: { turns: 1 }, restart: { policy: 'permanent', backoff: { initial: 1 } },
+       command: ['sh', '-c', 'while [ ! -e "$0" ]; do sleep 0.05; done; ' +
+         'echo \\'{"type":"usage","turns":1}\\' >> "$REEVE_REPORT"; exit 1', FOLDER + '/go'],
+     }).ready`,
+  )
+  pidsOf(h)
+  writeFileSync(join(where.folder, 'go'), '')
+  await h.exited
+  const reeve = await successor(t, where)
+  remember(await launcherOf(reeve))
+  const record = await soon((reeve.get('a') as Agent).ended, 'it has ended')
+  t.match(record, { incarnation: 1, usage: { turns: 1 }, exit: { code: 1 } })
+})
