@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { messageOf, ReeveError } from './errors.ts'
+import { makeFolders } from './make-folders.ts'
 
 export interface Home {
   readonly dir: string
@@ -91,7 +92,7 @@ export function leaveHome(home: Home): void {
 /** Makes it when it is missing. Throws `home_unusable`. */
 export function ownFolder(dir: string): void {
   try {
-    fs.mkdirSync(dir, { recursive: true, mode: 0o700 })
+    makeFolders(dir)
     fs.accessSync(dir, fs.constants.W_OK | fs.constants.X_OK)
   } catch (cause) {
     throw new ReeveError(

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
@@ -50,4 +51,16 @@ t.test('a home that is open to others, or no folder, is refused with the way out
   t.throws(() => openHome(path.join(dir, 'file'), 's'), { code: 'home_unusable', message: /file/ })
   fs.symlinkSync(dir, path.join(dir, 'link'))
   t.throws(() => openHome(path.join(dir, 'link'), 's'), { code: 'home_unusable', message: /not a folder/ })
+})
+
+t.test('where no folder can be made it is said at once, and nothing goes round', async (t) => {
+  const open = `const { openHome } = await import(${JSON.stringify(new URL('../src/home.js', import.meta.url).href)})
+    try { openHome('/proc/reeve/deep', 's') } catch ({ code, message }) { console.log(code, message) }`
+  const { stdout, signal } = spawnSync(process.execPath, ['--input-type=module', '-e', open], {
+    encoding: 'utf8',
+    timeout: 20_000,
+    killSignal: 'SIGKILL',
+  })
+  t.equal(signal, null)
+  t.match(stdout, /^home_unusable \/proc\/reeve\/deep cannot be used: .*Give another home/)
 })

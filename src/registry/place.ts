@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { errnoOf, messageOf, ReeveError } from '../errors.ts'
+import { makeFolders } from '../make-folders.ts'
 
 /**
  * The absolute path of a registry's file. `what` names the function that took it.
@@ -28,9 +29,8 @@ export function placeOf(given: unknown, what: string): string {
 export function preparePlace(file: string): void {
   const folder = path.dirname(file)
   try {
-    // Asked first: a recursive mkdir says ENOENT where nothing may be written.
     fs.accessSync(standing(folder), fs.constants.W_OK)
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolders(folder)
     const stat = fs.statSync(file, { throwIfNoEntry: false })
     if (stat?.isDirectory()) throw Object.assign(new Error('it is a folder'), { code: 'EISDIR' })
     if (stat && !stat.isFile()) throw Object.assign(new Error('it is no regular file'), { code: 'EINVAL' })
