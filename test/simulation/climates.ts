@@ -40,6 +40,11 @@ export const CLIMATES = {
     durable: 1,
     pids: [20],
   },
+  outage: {
+    what: 'the registry is in trouble most of the time',
+    actions: { 'registry trouble': 8, 'registry well': 0.3, 'the supervisor dies': 0.2 },
+    durable: 1,
+  },
   tenacity: {
     what: 'agents are hard to end',
     actions: { spawn: 2, stop: 3, kill: 3 },
@@ -76,6 +81,14 @@ export const CLIMATES = {
     actions: { spawn: 2, 'open a group': 3, stop: 0.2, kill: 0.2, 'kill all': 0, 'stop a group': 0.5 },
     kinds: { crashy: 4, brief: 4, missing: 0.2, stubborn: 0.3, moody: 0 },
     group: 0.9,
+  },
+  importance: {
+    what: 'agents end by themselves, and their groups with them',
+    actions: { spawn: 2, 'open a group': 3, stop: 0, kill: 0, cancel: 0, 'kill all': 0, 'stop a group': 0 },
+    kinds: { steady: 2, brief: 8, crashy: 0, missing: 0, moody: 0, stubborn: 0 },
+    lane: 0,
+    budget: 0,
+    group: 1,
   },
 } as const satisfies Readonly<Record<string, Climate>>
 

@@ -75,6 +75,7 @@ const SOUGHT_IN: Readonly<Partial<Record<Fault, ClimateName>>> = {
   'usage-twice': 'succession',
   'spill-not-replayed': 'succession',
   'silence-inherited': 'succession',
+  'endless-append': 'outage',
   'adopt-by-pid': 'new-faces',
   'no-identity-check': 'new-faces',
   'no-last-rung': 'tenacity',
@@ -94,7 +95,7 @@ const SOUGHT_IN: Readonly<Partial<Record<Fault, ClimateName>>> = {
   'rest-takes-all': 'crews',
   'intensity-each': 'crews',
   'never-gives-up': 'crews',
-  'significance-unheeded': 'crews',
+  'significance-unheeded': 'importance',
 }
 
 export const climateOf = (fault: Fault | undefined): ClimateName => (fault && SOUGHT_IN[fault]) ?? 'mixed'

@@ -162,7 +162,7 @@ export function* leftInTime(world: World): Generator<string> {
   if (world.supervisor.frozen || embedder.stopping) return
   for (const [key, { why, lives, atMs, path, agentId }] of vows) {
     const left = lives.filter((life) => isAlive(world, life))
-    if (left.length === 0 && agentId === null) vows.delete(key)
+    if (left.length === 0) vows.delete(key)
     const isOver = agentId === null && embedder.supervisor.findGroup(path)?.state !== 'running'
     if (left.length > 0 && agentId === null && !isOver && atMs < nowMs)
       yield `${path} goes on with ${left.join(', ')} (${why}, at ${atMs.toFixed(1)})`
