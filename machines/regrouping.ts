@@ -97,7 +97,8 @@ export class Regrouping {
   /** The first of those that are due, once nobody is waited for. */
   startNext(): void {
     const children = this.#children
-    if (children.current) return
+    // It may have given up since it was asked.
+    if (children.current || children.closing) return
     const next = firstOf(children.due)
     if (next === undefined) return
     children.due.delete(next)

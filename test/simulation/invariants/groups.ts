@@ -51,7 +51,10 @@ export function inGroup(world: World, entry: Entry, known: Known): void {
   if (around && to === 'terminating' && from !== to && reason?.message?.endsWith('(rest_for_one)'))
     comesAfter(world, around, known)
   if (!isEnd(to) || from === to) return
-  if (evidence?.notRestarted === 'restart intensity exceeded') world.overdone.set(crew.path, world.nowMs)
+  // What its supervisor says in the turn in which it begins, nobody listens to yet.
+  const isHeard = world.embedder.sinceMs < world.nowMs
+  if (isHeard && evidence?.notRestarted === 'restart intensity exceeded')
+    world.overdone.set(crew.path, world.nowMs)
   const byItself = !reason && known.wish === 'run' && goesOn(world, known)
   if (known.spec.significant && byItself && staysDown(known, to)) {
     // It may be started again by its parent, with a window of its own.
