@@ -8,7 +8,7 @@ const ROOMS: readonly { readonly name: string; readonly has: RegExp; readonly se
   { name: 'machines', has: /^machines\//, sees: [] },
   {
     name: 'ground',
-    has: /^src\/(errors|clock|deferred|home|loopback|platform|snake-case|version|awaited)\.ts$/,
+    has: /^src\/(errors|clock|deferred|home|loopback|make-folders|platform|snake-case|version|awaited)\.ts$/,
     sees: ['machines'],
   },
   { name: 'process', has: /^src\/process\//, sees: ['machines', 'ground'] },
