@@ -32,7 +32,8 @@ export async function startHelper(options: HelperOptions): Promise<ChildProcess>
   try {
     log = openSync(logFile, flags, 0o600)
     const start = fstatSync(log).size
-    const { NODE_OPTIONS: _, ...env } = scrubbed(process.env)
+    // Certificates are read when Node starts, 50 ms for those of a system; nothing here speaks TLS. Agents get them all the same.
+    const { NODE_OPTIONS: _options, NODE_EXTRA_CA_CERTS: _certificates, ...env } = scrubbed(process.env)
     const child = spawnDetached({ exec, args, env, log })
     const wrong = await within(clock, failureToListen(child), START_WITHIN_MS)
     if (wrong === undefined) return child
