@@ -232,9 +232,10 @@ function said({ world }: Step, name: string, report: string): void {
   const life = agent && world.truth.lives.get(lifeKey({ agentId: agent.id, incarnation: agent.incarnation }))
   if (!life) return
   world.truth.sign(life.key, 'called', world.nowMs)
-  if (report === 'working') life.held = null
+  if (report === 'working') life.held = life.maybeIdleSinceMs = null
   // What stands unread in its file is older, and is heard later.
   const isLastWord = world.nowMs - life.workedAtMs > UNREAD_MS
-  if (report === 'idle' && isLastWord && life.held?.name !== 'idle')
-    life.held = { name: 'idle', sinceMs: world.nowMs }
+  if (report !== 'idle' || life.held?.name === 'idle') return
+  if (isLastWord) life.held = { name: 'idle', sinceMs: world.nowMs }
+  else life.maybeIdleSinceMs ??= world.nowMs
 }

@@ -29,6 +29,8 @@ export interface LifeTruth {
   readonly signs: Sign[]
   /** What holds its deadline, as it said itself. */
   held: { readonly name: string; readonly sinceMs: number } | null
+  /** It was called idle with words of its own unread that may undo that, or may not. Said again, it is idle since then. */
+  maybeIdleSinceMs: number | null
   /** When it wrote last that it works. */
   workedAtMs: number
 }
@@ -67,6 +69,7 @@ export class Truth {
       handovers: 0,
       signs: [],
       held: null,
+      maybeIdleSinceMs: null,
       workedAtMs: Number.NEGATIVE_INFINITY,
     })
   }
@@ -87,10 +90,13 @@ export class Truth {
     const name = line.includes('"waiting"') || line === 'idle' || line === 'working' ? line : undefined
     if (name === undefined) return
     this.sign(key, 'said', nowMs)
+    const idleSinceMs = life.maybeIdleSinceMs
+    life.maybeIdleSinceMs = null
     if (name === 'working') {
       life.held = null
       life.workedAtMs = nowMs
-    } else if (life.held?.name !== name) life.held = { name, sinceMs: nowMs }
+    } else if (life.held?.name !== name)
+      life.held = { name, sinceMs: (name === 'idle' ? idleSinceMs : null) ?? nowMs }
   }
 
   /** What the supervisor asks of its launcher. */
