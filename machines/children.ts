@@ -21,6 +21,7 @@ import type {
   ChildrenSnapshot,
   GroupOutput,
   Heir,
+  Regroup,
   Told,
 } from './keeping.ts'
 import { type Child, type ChildSpec, isLive, membersOf, placeOf } from './members.ts'
@@ -132,6 +133,9 @@ class Keeper {
       case 'ADOPT':
         this.#adopt(event.heir)
         return
+      case 'REGROUP':
+        this.#regroup(event)
+        return
       case 'OPEN':
         this.#groups.open(event)
         return
@@ -202,7 +206,7 @@ class Keeper {
     this.#tell(child, { ...told, incarnation: child.incarnation - 1 }, false)
   }
 
-  #adopt({ child: spec, life, backoffLeftMs, told, intent, history }: Heir): void {
+  #adopt({ child: spec, life, backoffLeftMs, regroups, told, intent, history }: Heir): void {
     const { children } = this.#input
     const child = this.#keep(spec)
     child.intent = intent
@@ -226,7 +230,18 @@ class Keeper {
       const evidence = { delayMs: backoffLeftMs }
       this.#tell(child, { ...this.#between(child, 'restarting', 'backoff'), evidence }, false)
     }
-    this.#following.pause(child, backoffLeftMs)
+    if (regroups) children.due.add(child)
+    else this.#following.pause(child, backoffLeftMs)
+  }
+
+  /** Of several the first that failed plans it all: the others are down, and due. */
+  #regroup({ agentId, pauseMs, failed }: Regroup): void {
+    const { byId, due, regrouping } = this.#input.children
+    const child = byId.get(agentId)
+    if (!child || regrouping || !due.has(child)) return
+    const cause = failed ? `${child.spec.name} failed` : 'its supervisor died'
+    if (failed) this.#regrouping.failed(child, pauseMs, cause)
+    else this.#regrouping.startDue(cause)
   }
 
   #keep(spec: ChildSpec): Child {

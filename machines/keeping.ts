@@ -25,10 +25,23 @@ export interface Heir {
   /** `null` between two lives: `backoffLeftMs` are left of the backoff. */
   readonly life: Adoption | null
   readonly backoffLeftMs: number
+  /** Between two lives, in a group whose members go together: it waits for {@link Regroup}. */
+  readonly regroups?: boolean
   /** The log is told that it has a new supervisor. */
   readonly told: boolean
   readonly intent: Intent
   readonly history: RestartHistory
+}
+
+/**
+ * Its supervisor died while it was down with others, or before it could take them along: that goes on, once all of them
+ * have been adopted. `failed`: it came down by itself, and whoever goes with it goes; else those that are down start.
+ */
+export interface Regroup {
+  readonly type: 'REGROUP'
+  readonly agentId: string
+  readonly pauseMs: number
+  readonly failed: boolean
 }
 
 /** A group to be opened: under the group of this path, or under the root. */
@@ -73,6 +86,7 @@ export type BackoffOver =
 export type ChildrenEvent =
   | { readonly type: 'SPAWN'; readonly child: ChildSpec }
   | { readonly type: 'ADOPT'; readonly heir: Heir }
+  | Regroup
   | OpenGroup
   | AgentRequest
   | LifeAnswer

@@ -74,6 +74,12 @@ export class Regrouping {
     this.#tell({ type: 'FAILED', pauseMs, cause })
   }
 
+  /** Those that are down and due start, and nobody ends. */
+  startDue(cause: string): void {
+    this.#children.regrouping = true
+    this.#tell({ type: 'FAILED', pauseMs: 0, cause })
+  }
+
   /** The last of those that are to end, once nobody is waited for; side by side, as many as fit into a turn. */
   endSome(request: EndRequest): void {
     const children = this.#children

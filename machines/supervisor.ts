@@ -18,6 +18,7 @@ import type {
   Heir,
   OpenGroup,
   Outcome,
+  Regroup,
   Told,
 } from './keeping.ts'
 import {
@@ -39,6 +40,7 @@ import { inOrder } from './strategies.ts'
 export type SupervisorEvent =
   | { readonly type: 'SPAWN'; readonly child: ChildSpec }
   | { readonly type: 'ADOPT'; readonly heir: Heir }
+  | Regroup
   | OpenGroup
   | AgentRequest
   | LifeAnswer
@@ -340,6 +342,7 @@ export const supervisorMachine = supervisor.createMachine({
       on: {
         SPAWN: forward,
         ADOPT: forward,
+        REGROUP: forward,
         OPEN: forward,
         RESTART: forward,
         FAILED: { target: 'regrouping', actions: 'plan' },

@@ -55,8 +55,8 @@ export interface Trail {
   /** When its lifetime began, and whether it was warned of its end. */
   readonly lifetimeFrom: string
   readonly warned: boolean
-  /** The pause that it stands in. */
-  readonly backoff: { readonly at: string; readonly delayMs: number } | null
+  /** The pause that it stands in. `event`: after its own failure (`backoff`), with others, or because someone asked. */
+  readonly backoff: { readonly at: string; readonly delayMs: number; readonly event: Entry['event'] } | null
   /** Dates of the automatic restarts, oldest first, and failures in a row. */
   readonly restartsAt: readonly string[]
   readonly streak: number
@@ -196,17 +196,18 @@ function changed(base: Trail, entry: Entry, policy: RestartPolicy): Partial<Trai
 
 /** A pause by policy counts as an automatic restart, a further life that was asked for does not. */
 function paused(base: Trail, entry: Entry, { backoff }: RestartPolicy): Partial<Trail> {
-  if (entry.event !== 'backoff') {
+  const { at, event } = entry
+  if (event !== 'backoff') {
     const expired = base.reason?.kind === 'ttl'
     return {
-      backoff: { at: entry.at, delayMs: 0 },
+      backoff: { at, event, delayMs: 0 },
       ...(expired && { lifetimeFrom: entry.at, warned: false }),
     }
   }
   const ranMs =
     base.runningAt === null ? 0 : Date.parse(base.exitedAt ?? entry.at) - Date.parse(base.runningAt)
   return {
-    backoff: { at: entry.at, delayMs: entry.evidence?.delayMs ?? 0 },
+    backoff: { at, event, delayMs: entry.evidence?.delayMs ?? 0 },
     restartsAt: [...base.restartsAt, entry.at].slice(-1000),
     streak: (ranMs >= backoff.resetAfterMs ? 0 : base.streak) + 1,
   }

@@ -4,6 +4,7 @@
  * elsewhere: a successor that dies half-way leaves the same task to the next.
  */
 import { isEnd, type LifeAddress, lifeKey } from '../machines/events.ts'
+import type { Regroup } from '../machines/keeping.ts'
 import {
   afterEnd,
   historyOf,
@@ -30,6 +31,8 @@ export function succeed(runtime: Runtime, estate: Estate, handleOf: (seat: Seat)
   const succession = new Succession(runtime, handleOf)
   succession.openGroups()
   for (const bequest of estate.bequests) succession.take(bequest)
+  succession.regroup()
+  succession.bringTidings()
   for (const id of estate.unknown) runtime.specs?.drop(id)
   succession.waitAgain()
   succession.endGroups()
@@ -43,6 +46,10 @@ class Succession {
   /** Of what launchers before kept, by life: what nobody has claimed yet. */
   readonly #kept: Map<string, KeptLife>
   readonly #waiting: Bequest[] = []
+  /** Members that are down, of groups that act together. */
+  readonly #regroups: Regroup[] = []
+  /** What became of each life while nobody listened: told when all have their places, for a failure may concern others. */
+  readonly #tidings: (() => void)[] = []
 
   constructor(runtime: Runtime, handleOf: (seat: Seat) => Agent) {
     this.#runtime = runtime
@@ -75,6 +82,16 @@ class Succession {
       const message = `${name} could not be taken over: ${messageOf(cause)}`
       this.#runtime.listeners.warn({ code: 'internal', message, agentId, cause })
     }
+  }
+
+  /** Failures first: what goes with them is ended before anyone starts. */
+  regroup(): void {
+    const failedFirst = this.#regroups.sort((a, b) => Number(b.failed) - Number(a.failed))
+    for (const regroup of failedFirst) this.#runtime.send(regroup)
+  }
+
+  bringTidings(): void {
+    for (const bring of this.#tidings) bring()
   }
 
   /** Once it is known who is in the lanes, those that waited wait again, in their order; or their turn has come. */
@@ -161,7 +178,7 @@ class Succession {
     }
     this.#bring(life, tidings)
     // What follows from an exit that was told already, its supervisor may not have got to.
-    if (trail.state === 'reaping') vigil.exited(seat)
+    if (trail.state === 'reaping') this.#tidings.push(() => vigil.exited(seat))
   }
 
   /** It stands in the pause between two lives; the next one may be under way, if the log did not hear of it any more. */
@@ -169,7 +186,7 @@ class Succession {
     const { trail } = bequest
     const seat = this.#seat(bequest)
     const { tidings } = resume(trail, NOT_BEGUN, adopt)
-    const { at = trail.lastAt, delayMs = 0 } = trail.backoff ?? {}
+    const { at = trail.lastAt, delayMs = 0, event } = trail.backoff ?? {}
     const leftMs = Math.min(Math.max(0, delayMs - this.#sinceMs(at)), delayMs)
     const life: LifeAddress = { agentId: seat.plan.id, incarnation: trail.incarnation + 1 }
     const underway = adopt && next !== undefined
@@ -177,9 +194,12 @@ class Succession {
     const left = underway
       ? this.#leftOf(seat, { ...bequest, trail: { ...trail, state: 'spawning', process: null } }, life)
       : undefined
+    const regroups = adopt && !underway && event !== 'restart' && goesWithOthers(bequest)
+    if (regroups) this.#regroupLater(seat, leftMs, event === 'backoff')
     this.#adopt(seat, {
       life: null,
       backoffLeftMs: underway ? 0 : adopt ? leftMs : Number.MAX_SAFE_INTEGER,
+      regroups,
       told: false,
       intent: 'by_policy',
       history: historyOf(trail, (date) => this.#msOf(date)),
@@ -205,13 +225,21 @@ class Succession {
       return
     }
     const { delayMs, history } = decision
-    this.#adopt(this.#seat(bequest), {
+    const seat = this.#seat(bequest)
+    const regroups = !trail.again && goesWithOthers(bequest)
+    if (regroups) this.#regroupLater(seat, delayMs, trail.reason?.kind !== 'strategy')
+    this.#adopt(seat, {
       life: null,
       backoffLeftMs: delayMs,
+      regroups,
       told: false,
       intent: 'by_policy',
       history,
     })
+  }
+
+  #regroupLater({ plan }: Seat, pauseMs: number, failed: boolean): void {
+    this.#regroups.push({ type: 'REGROUP', agentId: plan.id, pauseMs, failed })
   }
 
   #seat(bequest: Bequest): Seat {
@@ -264,11 +292,12 @@ class Succession {
 
   #bring(life: LifeAddress, tidings: readonly Tiding[]): void {
     const { vigil } = this.#runtime
-    for (const tiding of tidings) {
-      // What it said before its end is said before its end, also by one that nobody knew to have begun.
-      if (tiding.type === 'EXITED' || tiding.type === 'SPAWN_FAILED') vigil.lastWords(life)
-      this.#runtime.send({ ...tiding, ...life })
-    }
+    for (const tiding of tidings)
+      this.#tidings.push(() => {
+        // What it said before its end is said before its end, also by one that nobody knew to have begun.
+        if (tiding.type === 'EXITED' || tiding.type === 'SPAWN_FAILED') vigil.lastWords(life)
+        this.#runtime.send({ ...tiding, ...life })
+      })
   }
 
   /** The last moment at which it is known to have lived, in milliseconds since 1970. */
@@ -294,6 +323,10 @@ class Succession {
     return this.#runtime.clock.now() - this.#sinceMs(at)
   }
 }
+
+/** Its group ends and starts others with it. */
+const goesWithOthers = ({ plan }: Bequest): boolean =>
+  (plan.around.at(-1)?.strategy ?? 'one_for_one') !== 'one_for_one'
 
 const NOT_BEGUN: Left = {
   kind: 'failed',

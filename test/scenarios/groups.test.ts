@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { type Agent, type Group, memoryRegistry, type Supervisor } from '../../src/index.ts'
 import {
   alive,
@@ -18,8 +18,9 @@ import {
   soon,
   statesOf,
   until,
+  untilDead,
 } from '../support.ts'
-import { killed, pidsOf, place, predecessor, successor } from './succession.ts'
+import { killed, type Place, pidsOf, place, predecessor, successor } from './succession.ts'
 
 nothingIsLeft(t)
 
@@ -431,3 +432,57 @@ t.test(
     t.match(await group.stop(), { ended: 4, escaped: [], timedOut: false })
   },
 )
+
+/** A group under a supervisor that is killed; what it said of its agents is in the place. */
+const orphanedGroup = (t: Test, where: Place, options: object, body: string) =>
+  predecessor(
+    t,
+    where,
+    `const group = supervisor.group('crew', ${JSON.stringify(options)})
+     const again = { restart: { policy: 'permanent', backoff: { initial: 1 } }, ...kept }
+     ${body}`,
+  )
+
+t.test('a group that gives up as its successor hears of a death takes all its members along', async (t) => {
+  const where = place(t)
+  const options = { strategy: 'rest_for_one', intensity: { restarts: 0, within: '1m' } }
+  const h = await orphanedGroup(
+    t,
+    where,
+    options,
+    `for (const id of ['first', 'second'])
+       await group.spawn({ id, name: id, command: run('runs-forever.sh'), ...again }).ready`,
+  )
+  const pids = pidsOf(h)
+  await killed(h)
+  process.kill(pids.get('first') ?? 0, 'SIGKILL')
+  await untilDead([pids.get('first') ?? 0])
+  const reeve = await successor(t, where)
+  remember(await launcherOf(reeve))
+  const second = await soon((reeve.get('second') as Agent).ended, 'the second has ended')
+  t.match(second, { state: 'killed', incarnation: 1, group: 'crew' })
+  t.match(await reeve.findGroup('crew')?.ended, { state: 'failed' })
+  t.notOk(alive(pids.get('second') ?? 0))
+})
+
+t.test('a regroup that its supervisor had begun goes on under a successor', async (t) => {
+  const where = place(t)
+  const h = await orphanedGroup(
+    t,
+    where,
+    { strategy: 'one_for_all' },
+    `supervisor.on('transition', ({ to }) => { if (to === 'restarting') process.kill(process.pid, 'SIGKILL') })
+     for (const id of ['before', 'failing', 'after'])
+       await group.spawn({ id, name: id, command: run('runs-forever.sh'), ...again }).ready`,
+  )
+  const pids = pidsOf(h)
+  process.kill(pids.get('failing') ?? 0, 'SIGKILL')
+  await h.exited
+  const reeve = await successor(t, where)
+  remember(await launcherOf(reeve))
+  for (const id of ['before', 'failing', 'after']) {
+    const agent = reeve.get(id) as Agent
+    await until(() => agent.incarnation === 2 && agent.state === 'running', { what: `${id} runs anew` })
+  }
+  t.notOk([...pids.values()].some(alive), 'none of their first lives goes on')
+})
