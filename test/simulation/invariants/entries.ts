@@ -158,13 +158,13 @@ function silent(world: World, entry: Entry, { spec, runningSinceMs }: Known): vo
   // A log is dated by the wall clock, to within a second.
   const signs = life.signs
     .filter(({ by }) => counts[by])
-    .map(({ atMs, by }) => (by === 'output' ? atMs - 1_000 : atMs))
-    .filter((atMs) => atMs >= watchedSinceMs)
-    .sort((a, b) => a - b)
+    .map(({ atMs, by }) => ({ atMs: by === 'output' ? atMs - 1_000 : atMs, trulyMs: atMs }))
+    .filter(({ atMs }) => atMs >= watchedSinceMs)
+    .sort((a, b) => a.atMs - b.atMs)
   let sinceMs = watchedSinceMs
-  for (const atMs of signs) {
+  for (const { atMs, trulyMs } of signs) {
     // Its deadline had passed and it was being looked at: too late for that look, it undoes the stall.
-    if (atMs - sinceMs >= timeout - 1 && atMs >= nowMs - LOOK_MS) break
+    if (trulyMs - sinceMs >= timeout - 1 && trulyMs >= nowMs - LOOK_MS) break
     sinceMs = atMs
   }
   const silentMs = nowMs - sinceMs - truth.deafMs(sinceMs, nowMs)
