@@ -41,8 +41,9 @@ export function inGroup(world: World, entry: Entry, known: Known): void {
   const crew = path === undefined ? undefined : world.crews.get(path)
   if (!crew) return
   const { event, evidence, from, to, reason } = entry
-  // It is started again with a group around it.
-  if (reason?.kind === 'strategy' && reason.by !== crew.path) crew.restartsMs = []
+  // It is started again with a group around it; of one that came down by itself meanwhile, that alone is said.
+  const downAlready = event === 'regroup' && crew.path.includes('/') && reason?.kind !== 'strategy'
+  if (downAlready || (reason?.kind === 'strategy' && reason.by !== crew.path)) crew.restartsMs = []
   // What a successor takes up again without a count is no failure of its own, or one that it did not see.
   const isFailure = event === 'backoff' && from !== to && evidence?.attempt !== undefined
   if (isFailure) failed(world, crew, known)
