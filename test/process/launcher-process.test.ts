@@ -234,11 +234,16 @@ t.test('a launcher that cannot be started says what was run, and why', async (t)
 })
 
 t.test('its command line says what it is', async (t) => {
-  const rig = await Rig.start(t, 'process')
+  const { NODE_EXTRA_CA_CERTS: certificates } = process.env
+  process.env.NODE_EXTRA_CA_CERTS = '/etc/hostname'
+  const rig = await Rig.start(t, 'process').finally(() => {
+    if (certificates === undefined) delete process.env.NODE_EXTRA_CA_CERTS
+    else process.env.NODE_EXTRA_CA_CERTS = certificates
+  })
   const args = readFileSync(`/proc/${rig.launcher.pid}/cmdline`, 'utf8').split('\0')
   t.match(args.slice(1, 6), ['--v8-pool-size=0', /launcher-host\.js$/, 'launcher', rig.home, 'test-1'])
   const environ = readFileSync(`/proc/${rig.launcher.pid}/environ`, 'utf8')
-  t.notMatch(environ, /NODE_OPTIONS=|REEVE_/)
+  t.notMatch(environ, /NODE_OPTIONS=|NODE_EXTRA_CA_CERTS=|REEVE_/)
   t.same(await rig.end(), [])
 })
 
