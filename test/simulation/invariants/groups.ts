@@ -44,6 +44,9 @@ export function inGroup(world: World, entry: Entry, known: Known): void {
   // It is started again with a group around it; of one that came down by itself meanwhile, that alone is said.
   const downAlready = event === 'regroup' && crew.path.includes('/') && reason?.kind !== 'strategy'
   if (downAlready || (reason?.kind === 'strategy' && reason.by !== crew.path)) crew.restartsMs = []
+  // One that fails takes groups beside it along, also those of which nobody is up, who could be told so.
+  if (event === 'backoff')
+    for (const [inner, each] of world.crews) if (inner.startsWith(`${crew.path}/`)) each.restartsMs = []
   // What a successor takes up again without a count is no failure of its own, or one that it did not see.
   const isFailure = event === 'backoff' && from !== to && evidence?.attempt !== undefined
   if (isFailure) failed(world, crew, known)
@@ -56,7 +59,7 @@ export function inGroup(world: World, entry: Entry, known: Known): void {
   const isHeard = world.embedder.sinceMs < world.nowMs
   if (isHeard && evidence?.notRestarted === 'restart intensity exceeded')
     world.overdone.set(crew.path, world.nowMs)
-  const byItself = !reason && known.wish === 'run' && goesOn(world, known)
+  const byItself = !reason && !evidence?.again && known.wish === 'run' && goesOn(world, known)
   if (known.spec.significant && byItself && staysDown(known, to)) {
     // It may be started again by its parent, with a window of its own.
     crew.restartsMs = []
