@@ -21,7 +21,6 @@ import type {
   ChildrenSnapshot,
   GroupOutput,
   Heir,
-  Regroup,
   Told,
 } from './keeping.ts'
 import { type Child, type ChildSpec, isLive, membersOf, placeOf } from './members.ts'
@@ -134,7 +133,7 @@ class Keeper {
         this.#adopt(event.heir)
         return
       case 'REGROUP':
-        this.#regroup(event)
+        this.#regrouping.goOn(event, byId.get(event.agentId))
         return
       case 'OPEN':
         this.#groups.open(event)
@@ -232,16 +231,6 @@ class Keeper {
     }
     if (regroups) children.due.add(child)
     else this.#following.pause(child, backoffLeftMs)
-  }
-
-  /** Of several the first that failed plans it all: the others are down, and due. */
-  #regroup({ agentId, pauseMs, failed }: Regroup): void {
-    const { byId, due, regrouping } = this.#input.children
-    const child = byId.get(agentId)
-    if (!child || regrouping || !due.has(child)) return
-    const cause = failed ? `${child.spec.name} failed` : 'its supervisor died'
-    if (failed) this.#regrouping.failed(child, pauseMs, cause)
-    else this.#regrouping.startDue(cause)
   }
 
   #keep(spec: ChildSpec): Child {

@@ -3,7 +3,7 @@ import type { ActorScope, AnyActorRef, Snapshot } from 'xstate'
 import type { Adoption } from './context.ts'
 import type { EntryDraft, Exit, LifeAnswer, StopRequest } from './events.ts'
 import type { Children, ChildSpec, GroupSpec, Intent } from './members.ts'
-import type { RegroupingRequest } from './regrouping.ts'
+import type { Regroup, RegroupingRequest } from './regrouping.ts'
 import type { RestartHistory } from './restart.ts'
 
 export type AgentRequest =
@@ -31,17 +31,6 @@ export interface Heir {
   readonly told: boolean
   readonly intent: Intent
   readonly history: RestartHistory
-}
-
-/**
- * Its supervisor died while it was down with others, or before it could take them along: that goes on, once all of them
- * have been adopted. `failed`: it came down by itself, and whoever goes with it goes; else those that are down start.
- */
-export interface Regroup {
-  readonly type: 'REGROUP'
-  readonly agentId: string
-  readonly pauseMs: number
-  readonly failed: boolean
 }
 
 /** A group to be opened: under the group of this path, or under the root. */

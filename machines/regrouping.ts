@@ -5,7 +5,7 @@
  */
 import type { AnyActorRef } from 'xstate'
 import type { Reason } from './events.ts'
-import { type Children, isKept, isLive, isOneForOne, type Member, membersOf } from './members.ts'
+import { type Child, type Children, isKept, isLive, isOneForOne, type Member, membersOf } from './members.ts'
 import { affectedBy, firstOf } from './strategies.ts'
 
 /** How many are told to end before the event loop turns. */
@@ -21,6 +21,17 @@ export interface EndRequest {
   /** Monotonic milliseconds at which what still lives is killed, and at which nothing is waited for; `null`: never. */
   readonly killAtMs: number | null
   readonly giveUpAtMs: number | null
+}
+
+/**
+ * Its supervisor died while it was down with others, or before it could take them along: that goes on, once all of them
+ * have been adopted. `failed`: it came down by itself, and whoever goes with it goes; else those that are down start.
+ */
+export interface Regroup {
+  readonly type: 'REGROUP'
+  readonly agentId: string
+  readonly pauseMs: number
+  readonly failed: boolean
 }
 
 /** What the children of a group, or of the root, tell their machine. */
@@ -74,10 +85,19 @@ export class Regrouping {
     this.#tell({ type: 'FAILED', pauseMs, cause })
   }
 
-  /** Those that are down and due start, and nobody ends. */
-  startDue(cause: string): void {
-    this.#children.regrouping = true
-    this.#tell({ type: 'FAILED', pauseMs: 0, cause })
+  /**
+   * What a supervisor before had begun. Of several members the first plans it all: the others are down, and due. Of one
+   * that failed, those that go with it end; else those that are due start, and nobody ends.
+   */
+  goOn({ pauseMs, failed }: Regroup, child: Child | undefined): void {
+    const children = this.#children
+    if (!child || children.regrouping || !children.due.has(child)) return
+    if (failed) {
+      this.failed(child, pauseMs, `${child.spec.name} failed`)
+      return
+    }
+    children.regrouping = true
+    this.#tell({ type: 'FAILED', pauseMs: 0, cause: 'its supervisor died' })
   }
 
   /** The last of those that are to end, once nobody is waited for; side by side, as many as fit into a turn. */

@@ -18,7 +18,6 @@ import type {
   Heir,
   OpenGroup,
   Outcome,
-  Regroup,
   Told,
 } from './keeping.ts'
 import {
@@ -33,7 +32,7 @@ import {
   placeOf,
   type Shared,
 } from './members.ts'
-import type { EndRequest, RegroupingNews } from './regrouping.ts'
+import type { EndRequest, Regroup, RegroupingNews } from './regrouping.ts'
 import { inOrder } from './strategies.ts'
 
 /** A heartbeat or an exit may be spoken by anyone who holds the actor: it need not know the incarnation. */

@@ -4,7 +4,7 @@
  * elsewhere: a successor that dies half-way leaves the same task to the next.
  */
 import { isEnd, type LifeAddress, lifeKey } from '../machines/events.ts'
-import type { Regroup } from '../machines/keeping.ts'
+import type { Regroup } from '../machines/regrouping.ts'
 import {
   afterEnd,
   historyOf,
@@ -18,6 +18,7 @@ import { messageOf } from './errors.ts'
 import type { Bequest, Estate } from './estate.ts'
 import { MAX_EXTEND_MS } from './health/report.ts'
 import { tellTheirEnds } from './orphaned-records.ts'
+import type { AgentPlan } from './plan.ts'
 import type { KeptLife } from './process/launcher.ts'
 import type { Runtime } from './runtime.ts'
 import { Seat } from './seat.ts'
@@ -49,7 +50,7 @@ class Succession {
   /** Members that are down, of groups that act together. */
   readonly #regroups: Regroup[] = []
   /** What became of each life while nobody listened: told when all have their places, for a failure may concern others. */
-  readonly #tidings: (() => void)[] = []
+  readonly #tidings: [of: AgentPlan, bring: () => void][] = []
 
   constructor(runtime: Runtime, handleOf: (seat: Seat) => Agent) {
     this.#runtime = runtime
@@ -73,15 +74,8 @@ class Succession {
     }
   }
 
-  /** A fault with one agent is no reason to leave the others. */
   take(bequest: Bequest): void {
-    const { id: agentId, name } = bequest.plan
-    try {
-      this.#take(bequest)
-    } catch (cause) {
-      const message = `${name} could not be taken over: ${messageOf(cause)}`
-      this.#runtime.listeners.warn({ code: 'internal', message, agentId, cause })
-    }
+    this.#contained(bequest.plan, () => this.#take(bequest))
   }
 
   /** Failures first: what goes with them is ended before anyone starts. */
@@ -91,7 +85,7 @@ class Succession {
   }
 
   bringTidings(): void {
-    for (const bring of this.#tidings) bring()
+    for (const [plan, bring] of this.#tidings) this.#contained(plan, bring)
   }
 
   /** Once it is known who is in the lanes, those that waited wait again, in their order; or their turn has come. */
@@ -116,6 +110,16 @@ class Succession {
       else launcher.dismiss(life)
     }
     if (over.length > 0) launcher.acknowledge(over)
+  }
+
+  /** A fault with one agent is no reason to leave the others. */
+  #contained({ id: agentId, name }: AgentPlan, work: () => void): void {
+    try {
+      work()
+    } catch (cause) {
+      const message = `${name} could not be taken over: ${messageOf(cause)}`
+      this.#runtime.listeners.warn({ code: 'internal', message, agentId, cause })
+    }
   }
 
   #take(bequest: Bequest): void {
@@ -176,9 +180,9 @@ class Succession {
         vigil.resume(seat, life, { silentMs, activity: stalled ? null : trail.activity, stalled, extendedMs })
       }
     }
-    this.#bring(life, tidings)
+    this.#bring(plan, life, tidings)
     // What follows from an exit that was told already, its supervisor may not have got to.
-    if (trail.state === 'reaping') this.#tidings.push(() => vigil.exited(seat))
+    if (trail.state === 'reaping') this.#tidings.push([plan, () => vigil.exited(seat)])
   }
 
   /** It stands in the pause between two lives; the next one may be under way, if the log did not hear of it any more. */
@@ -204,9 +208,10 @@ class Succession {
       intent: 'by_policy',
       history: historyOf(trail, (date) => this.#msOf(date)),
     })
-    this.#bring({ ...life, incarnation: trail.incarnation }, tidings)
+    this.#bring(seat.plan, { ...life, incarnation: trail.incarnation }, tidings)
     if (left)
       this.#bring(
+        seat.plan,
         life,
         resume({ ...trail, state: 'spawning', process: null, reason: null }, left, adopt).tidings,
       )
@@ -290,14 +295,17 @@ class Succession {
     return { kind: 'gone', process, exit, at: lastSignAt, endedBy: null }
   }
 
-  #bring(life: LifeAddress, tidings: readonly Tiding[]): void {
+  #bring(plan: AgentPlan, life: LifeAddress, tidings: readonly Tiding[]): void {
     const { vigil } = this.#runtime
     for (const tiding of tidings)
-      this.#tidings.push(() => {
-        // What it said before its end is said before its end, also by one that nobody knew to have begun.
-        if (tiding.type === 'EXITED' || tiding.type === 'SPAWN_FAILED') vigil.lastWords(life)
-        this.#runtime.send({ ...tiding, ...life })
-      })
+      this.#tidings.push([
+        plan,
+        () => {
+          // What it said before its end is said before its end, also by one that nobody knew to have begun.
+          if (tiding.type === 'EXITED' || tiding.type === 'SPAWN_FAILED') vigil.lastWords(life)
+          this.#runtime.send({ ...tiding, ...life })
+        },
+      ])
   }
 
   /** The last moment at which it is known to have lived, in milliseconds since 1970. */

@@ -103,10 +103,10 @@ export async function runCli(argv: readonly string[], streams: Streams): Promise
       await program.parseAsync([...given], { from: 'user' })
     } catch (thrown) {
       if (!lacksCommand(thrown)) throw thrown
-      if (wantsJson)
-        throw new CommanderError(2, thrown.code, 'a command is missing')
-        // One that only holds others, like `reeve group`, tells which.
-      ;(named ?? program).outputHelp()
+      if (wantsJson) throw new CommanderError(2, thrown.code, 'a command is missing')
+      // One that only holds others, like `reeve group`, tells which.
+      const asking = named ?? program
+      asking.outputHelp()
     }
   } catch (thrown) {
     if (thrown instanceof CommanderError && !isWrong(thrown)) return 0

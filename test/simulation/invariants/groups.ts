@@ -168,11 +168,10 @@ export function* leftInTime(world: World): Generator<string> {
   const { embedder, nowMs, vows } = world
   if (world.supervisor.frozen || embedder.stopping) return
   for (const [key, { why, lives, atMs, path, agentId }] of vows) {
+    const living = lives.filter((life) => isAlive(world, life))
+    if (living.length === 0) vows.delete(key)
     // In uninterruptible sleep it takes no SIGKILL: that is said, and tried again.
-    const left = lives.filter(
-      (life) => isAlive(world, life) && world.truth.lives.get(life)?.leader.state !== 'D',
-    )
-    if (!lives.some((life) => isAlive(world, life))) vows.delete(key)
+    const left = living.filter((life) => world.truth.lives.get(life)?.leader.state !== 'D')
     const isOver = agentId === null && embedder.supervisor.findGroup(path)?.state !== 'running'
     if (left.length > 0 && agentId === null && !isOver && atMs < nowMs)
       yield `${path} goes on with ${left.join(', ')} (${why}, at ${atMs.toFixed(1)})`
