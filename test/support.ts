@@ -1,5 +1,4 @@
 /** What the scenario tests share: a crew of agents that is always brought home, and a patient eye on the machine. */
-import './children-untouched.ts'
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

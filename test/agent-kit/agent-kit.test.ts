@@ -10,7 +10,7 @@ import { fixture, soon, temporaryFolder, until } from '../support.ts'
 
 const KIT = new URL('../../src/agent-kit/index.js', import.meta.url).href
 const outsideOfReeve = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !name.startsWith('REEVE_') && name !== 'NODE_OPTIONS'),
+  Object.entries(process.env).filter(([name]) => !name.startsWith('REEVE_')),
 )
 
 /** Runs a program with the kit in scope, to its end; what holds its event loop would fail it. */

@@ -18,10 +18,7 @@ function loaded(): string[] {
   const program = `import { register } from 'node:module'
     register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hook)}`)})
     await import(${JSON.stringify(entry)})`
-  // tap's own loader, which the tests run under, is no part of what is measured.
-  const { NODE_OPTIONS: _, ...env } = process.env
   const told = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
-    env,
     encoding: 'utf8',
   })
   return told.trim().split('\n')

@@ -1,5 +1,4 @@
 /** Each benchmark runs, in a tiny size, says something finite, and leaves nothing behind. How fast it was is not asked. */
-import '../children-untouched.ts'
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'

@@ -46,7 +46,6 @@ export async function holdDatabase(file: string): Promise<{ pid: number; release
     console.log('held')
     process.stdin.on('end', () => { database.exec('ROLLBACK'); process.exit() }).resume()`
   const holder = spawn(process.execPath, ['--no-warnings', '--input-type=module', '-e', program], {
-    env: { ...process.env, NODE_OPTIONS: '' },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   await once(holder.stdout, 'data')

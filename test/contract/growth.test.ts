@@ -34,13 +34,12 @@ const program = (name: string, file: string) => `
 for (const [name, { file }] of Object.entries(DURABLE))
   t.test(`${name}: ${ENTRIES} entries`, async (t) => {
     const source = program(name, join(temporaryFolder(t), file))
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ['--expose-gc', '--input-type=module', '-e', source],
-      {
-        env: { ...process.env, NODE_OPTIONS: '' },
-      },
-    )
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      '--expose-gc',
+      '--input-type=module',
+      '-e',
+      source,
+    ])
     const { told, rate } = JSON.parse(stdout) as { told: [number, number, number]; rate: number }
     const [first, half, last] = told.map((bytes) => Math.round(bytes / 1e6)) as [number, number, number]
     t.comment(`${first} MB after a tenth, ${half} MB after a half, ${last} MB after all; ${rate} entries/s`)

@@ -31,7 +31,6 @@ for (const [name, { file, make }] of Object.entries(DURABLE))
     let told = 0
     for (let round = 0; round < ROUNDS; round += 1) {
       const child = spawn(process.execPath, ['--input-type=module', '-e', program(name, place)], {
-        env: { ...process.env, NODE_OPTIONS: '' },
         stdio: ['ignore', 'pipe', 'inherit'],
       })
       const exited = once(child, 'exit')

@@ -8,9 +8,6 @@ import { type DaemonOptions, type DaemonStatus, startDaemon } from '../../src/da
 import { livingMarker } from '../../src/daemon/marker.ts'
 import { remember, temporaryFolder, until, untilDead } from '../support.ts'
 
-// The test runner's loader is nothing to a daemon.
-delete process.env.NODE_OPTIONS
-
 /** A home that does not exist yet; whatever serves it in the end is ended in teardown. */
 export function freshHome(t: Test, ...deeper: readonly string[]): string {
   const home = join(temporaryFolder(t), 'home', ...deeper)

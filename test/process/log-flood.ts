@@ -5,7 +5,6 @@ import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, stat
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import '../children-untouched.ts'
 import { type Clock, realClock } from '../../src/clock.ts'
 import type { LogLimits } from '../../src/process/log-rotation.ts'
 import { type ReadLogOptions, readLog } from '../../src/process/logs.ts'

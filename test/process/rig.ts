@@ -1,5 +1,4 @@
 /** What the tests of this folder share: a launcher of either kind, and an end that leaves no process. */
-import '../children-untouched.ts'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -93,9 +93,7 @@ t.test('whoever reads it at any moment reads an array that is whole', async (t) 
     for (const endMs = Date.now() + 1_000; Date.now() < endMs; reads += 1)
       if (!Array.isArray(JSON.parse(readFileSync(${JSON.stringify(file)}, 'utf8')))) throw new Error('no array')
     console.log(reads)`
-  const reader = execFile(process.execPath, ['--input-type=module', '-e', program], {
-    env: { ...process.env, NODE_OPTIONS: '' },
-  })
+  const reader = execFile(process.execPath, ['--input-type=module', '-e', program])
   let reads = ''
   reader.stdout?.on('data', (text) => {
     reads += text
@@ -226,7 +224,6 @@ t.test('one process has it at a time, and is named; SIGKILL frees it', async (t)
     setInterval(() => {}, 1000)
     console.log('open')`
   const holder = spawn(process.execPath, ['--input-type=module', '-e', program], {
-    env: { ...process.env, NODE_OPTIONS: '' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   await once(holder.stdout, 'data')

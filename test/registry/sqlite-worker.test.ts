@@ -93,7 +93,6 @@ t.test('an open registry holds no process; one that is being asked does', async 
     process.execPath,
     ['--input-type=module', '-e', program],
     {
-      env: { ...process.env, NODE_OPTIONS: '' },
       timeout: 10_000,
     },
   )
