@@ -5,11 +5,10 @@ import type { Activity, AgentState } from '../machines/events.ts'
 import type { AgentHealth } from './agent-health.ts'
 import { handleText } from './handle-text.ts'
 import type { CancelOptions, KillOptions, KillResult, StopOptions } from './kill.ts'
-import { type AgentEvents, agentListenSchema } from './listeners.ts'
+import { AGENT_EVENTS, type AgentEvents, checkListening } from './listeners.ts'
 import type { AgentHandle, LogOptions } from './reeve.ts'
 import type { AgentRecord } from './registry/record.ts'
 import type { Seat } from './seat.ts'
-import { parseStrictly } from './strict.ts'
 import type { Supervisor } from './supervisor.ts'
 
 export class Agent implements AgentHandle {
@@ -136,7 +135,7 @@ export class Agent implements AgentHandle {
     event: E,
     fn: (payload: AgentEvents[E]) => unknown,
   ): () => void {
-    parseStrictly(agentListenSchema, { event, fn }, 'on')
+    checkListening(AGENT_EVENTS, event, fn)
     return this.#supervisor.on(event, (entry) => {
       if (entry.agentId === this.id) fn(entry as AgentEvents[E])
     })

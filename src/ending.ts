@@ -2,6 +2,7 @@
 import { cancelFirst, cancelWaitOf, graceOf } from '../machines/escalation.ts'
 import type { ReasonKind, StopRequest } from '../machines/events.ts'
 import { Deferred } from './deferred.ts'
+import { durationMs } from './duration.ts'
 import { ReeveError } from './errors.ts'
 import type { CancelOptions, KillResult, StopOptions } from './kill.ts'
 import { cancelOptionsSchema, killOptionsSchema, selectionSchema, stopOptionsSchema } from './options.ts'
@@ -11,7 +12,7 @@ import type { AgentRecord } from './registry/record.ts'
 import type { Runtime } from './runtime.ts'
 import type { Seat } from './seat.ts'
 import { refuseExhausted } from './spending.ts'
-import { durationMs, parseStrictly } from './strict.ts'
+import { parseStrictly } from './strict.ts'
 
 /** A reason other than a user's, and what was seen. */
 export type Why = Pick<StopRequest, 'reason' | 'evidence'>

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util'
+
 /**
  * The one table of errors. A message names the field, the value and the way out; the code is what programs read.
  * README's table is made from this one, and a test holds the two equal.
@@ -95,3 +97,12 @@ export function errnoOf(error: unknown): string | undefined {
 
 /** The text of whatever was thrown. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** A value as an error shows it: on one line, and not too long. */
+export const shown = (value: unknown): string => {
+  const text =
+    typeof value === 'string'
+      ? JSON.stringify(value)
+      : inspect(value, { depth: 2, breakLength: Number.POSITIVE_INFINITY })
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text
+}

@@ -1,9 +1,9 @@
 /** What `group()` takes, and what is asked of a group. */
 import { z } from 'zod'
 import { AUTO_SHUTDOWNS, STRATEGIES } from '../machines/strategies.ts'
-import { ReeveError } from './errors.ts'
+import type { Duration } from './duration.ts'
 import { freeze, groupPath, intensitySchema, restartSchema } from './spec.ts'
-import { type Duration, duration } from './strict.ts'
+import { duration } from './strict.ts'
 
 export const groupOptionsSchema = z.strictObject({
   strategy: z.enum(STRATEGIES).optional().meta({
@@ -41,20 +41,6 @@ export const GROUP_DEFAULTS = freeze({
 
 /** Its name, after those of the groups around it: `crew/inner`. */
 export const groupPathSchema = groupPath
-
-/**
- * A group spawns its own members.
- *
- * @throws ReeveError `invalid_spec`
- */
-export function refuseOtherGroup(said: string | undefined, path: string | undefined): void {
-  if (said === undefined || said === path) return
-  throw new ReeveError(
-    'invalid_spec',
-    `group: ${JSON.stringify(said)} is not the group it is spawned in, ${JSON.stringify(path)}. Leave it out.`,
-    { field: 'group' },
-  )
-}
 
 /** How a group's own end is ended, and how long it may take. */
 export const stopGroupSchema = z.strictObject({

@@ -1,10 +1,11 @@
 /** What becomes of a group's options: a spec that can be written down, and a group opened from it again. */
 import type { GroupSpec } from '../machines/members.ts'
 import type { RestartType } from '../machines/restart.ts'
+import { type Duration, durationMs } from './duration.ts'
 import { ReeveError } from './errors.ts'
 import { GROUP_DEFAULTS, type GroupOptions, groupOptionsSchema } from './group-options.ts'
 import { overlay, restartPolicyOf } from './plan.ts'
-import { type Duration, durationMs, parseStrictly } from './strict.ts'
+import { parseStrictly } from './strict.ts'
 
 /**
  * What can be written down of a group, and opened again.

@@ -17,6 +17,7 @@ export type {
 export type { Agent } from './agent.ts'
 export type { AgentHealth, Health } from './agent-health.ts'
 export { type Clock, SteppingClock } from './clock.ts'
+export type { Duration } from './duration.ts'
 export { ERRORS, type ErrorCode, ReeveError } from './errors.ts'
 export type { Group } from './group.ts'
 export type { GroupOptions, StopGroupOptions, StopGroupResult } from './group-options.ts'
@@ -48,7 +49,6 @@ export type { Place, Registry, RegistrySink } from './registry/registry.ts'
 export type { StopSupervisorOptions, StopSupervisorResult } from './shutdown.ts'
 export { type AgentDefaults, type AgentSpec, type CleanupHook, DEFAULTS } from './spec.ts'
 export { stopOnSignals } from './stop-on-signals.ts'
-export type { Duration } from './strict.ts'
 export {
   createSupervisor,
   type Supervisor,

@@ -1,12 +1,12 @@
 /** Ending every agent that is silent. */
 import { timestamp } from './clock.ts'
+import { durationMs } from './duration.ts'
 import { endAgent, type Why } from './ending.ts'
 import { messageOf, ReeveError } from './errors.ts'
 import type { KillStalledOptions, KillStalledResult } from './kill.ts'
 import { matches } from './registry/record.ts'
 import type { Runtime } from './runtime.ts'
 import type { Seat } from './seat.ts'
-import { durationMs } from './strict.ts'
 
 export async function killStalled(
   runtime: Runtime,

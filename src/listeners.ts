@@ -1,9 +1,7 @@
 /** Who listens to a supervisor. A listener that throws harms nobody else: it is told as a warning. */
-import { z } from 'zod'
 import type { Entry } from '../machines/events.ts'
-import { type ErrorCode, messageOf } from './errors.ts'
+import { type ErrorCode, messageOf, ReeveError, shown } from './errors.ts'
 import type { SinkFailure } from './registry/journal.ts'
-import { parseStrictly } from './strict.ts'
 
 /** Something that is not as it should be, and that no call can report by failing. */
 export interface Warning {
@@ -33,16 +31,26 @@ const EVENTS = [
   'warning',
 ] as const satisfies readonly (keyof SupervisorEvents)[]
 
-const listenSchema = z.strictObject({
-  event: z.enum(EVENTS),
-  fn: z.custom<(payload: never) => unknown>((fn) => typeof fn === 'function', 'must be a function'),
-})
-
-/** Held to by an agent's `on`, which tells of less. */
-export const agentListenSchema = listenSchema.extend({ event: z.enum(['transition', 'note', 'stalled']) })
-
 /** What an agent's own `on` tells. */
 export type AgentEvents = Pick<SupervisorEvents, 'transition' | 'note' | 'stalled'>
+
+export const AGENT_EVENTS = [
+  'transition',
+  'note',
+  'stalled',
+] as const satisfies readonly (keyof AgentEvents)[]
+
+/** @throws ReeveError `invalid_spec`: no such event here, or nothing that could be called */
+export function checkListening(events: readonly string[], event: unknown, fn: unknown): void {
+  if (!events.includes(event as string)) {
+    const known = events.map(shown).join(', ')
+    throw new ReeveError('invalid_spec', `event: must be one of ${known} (given: ${shown(event)})`, {
+      field: 'event',
+    })
+  }
+  if (typeof fn !== 'function')
+    throw new ReeveError('invalid_spec', `fn: must be a function (given: ${shown(fn)})`, { field: 'fn' })
+}
 
 type Fn = (payload: never) => unknown
 
@@ -50,7 +58,7 @@ export class Listeners {
   readonly #byEvent = new Map<string, Set<Fn>>()
 
   on<E extends keyof SupervisorEvents>(event: E, fn: (payload: SupervisorEvents[E]) => unknown): () => void {
-    parseStrictly(listenSchema, { event, fn }, 'on')
+    checkListening(EVENTS, event, fn)
     const own = this.#byEvent.get(event) ?? new Set()
     this.#byEvent.set(event, own)
     // A wrapper of its own, so that one function registered twice is called twice and taken out once.

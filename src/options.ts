@@ -3,10 +3,11 @@ import type { InspectionEvent, Observer } from 'xstate'
 import { z } from 'zod'
 import { STATES } from '../machines/events.ts'
 import type { Clock } from './clock.ts'
+import type { Duration } from './duration.ts'
 import type { Registry, RegistrySink } from './registry/registry.ts'
 import { type Size, size } from './size.ts'
 import type { AgentDefaults } from './spec.ts'
-import { type Duration, duration, positive } from './strict.ts'
+import { duration, positive } from './strict.ts'
 
 const methods = <T>(names: readonly string[], what: string) =>
   z.custom<T>(

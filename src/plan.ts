@@ -7,6 +7,7 @@ import type { Rung } from '../machines/escalation.ts'
 import type { OnConflict } from '../machines/lanes.ts'
 import type { GroupSpec } from '../machines/members.ts'
 import type { RestartPolicy, RestartType } from '../machines/restart.ts'
+import { durationMs } from './duration.ts'
 import { ReeveError } from './errors.ts'
 import type { HeartbeatPolicy } from './health/deadlines.ts'
 import { withoutInheritedWords } from './inherited-words.ts'
@@ -24,7 +25,7 @@ import {
   DEFAULTS,
   defaultsSchema,
 } from './spec.ts'
-import { durationMs, parseStrictly } from './strict.ts'
+import { parseStrictly } from './strict.ts'
 
 export type Readiness =
   | 'spawned'

@@ -1,6 +1,8 @@
 /** How a caller writes a question to an agent, in `ready` and elsewhere, and what is made of it. */
 import { z } from 'zod'
-import { type Duration, duration, durationMs, positive, shown } from './strict.ts'
+import { type Duration, durationMs } from './duration.ts'
+import { shown } from './errors.ts'
+import { duration, positive } from './strict.ts'
 
 const timing = { every: duration.optional(), timeout: positive.optional() }
 

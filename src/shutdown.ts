@@ -1,9 +1,9 @@
 /** The end of a supervisor: its agents, its journal, its launcher, its home, all within one time limit. */
 import type { Reason } from '../machines/events.ts'
 import { within } from './deferred.ts'
+import { type Duration, durationMs } from './duration.ts'
 import { leaveHome } from './home.ts'
 import type { Runtime } from './runtime.ts'
-import { type Duration, durationMs } from './strict.ts'
 
 export interface StopSupervisorOptions {
   /** Everything is over by then: what still lives is killed before, and named if it survives. Default `30s`. */

@@ -5,15 +5,15 @@
 import os from 'node:os'
 import { z } from 'zod'
 import { ON_CONFLICT } from '../machines/lanes.ts'
+import { shown } from './errors.ts'
+import { MAX_NAME } from './name.ts'
 import { argv, livenessFields, noNul, probeFields } from './probes.ts'
 import { isRegExp } from './realms.ts'
 import type { AgentRecord } from './registry/record.ts'
 import { size } from './size.ts'
-import { duration, positive, shown } from './strict.ts'
+import { duration, positive } from './strict.ts'
 
 const MAX_TEXT = 256
-/** Of an agent, in characters. */
-export const MAX_NAME = 128
 const MAX_PATH = 1024
 const MAX_RUNGS = 16
 const MAX_KEPT_LOGS = 100

@@ -1,11 +1,12 @@
 /** The end of one group, within one time limit. */
 import type { Reason } from '../machines/events.ts'
 import { within } from './deferred.ts'
+import { durationMs } from './duration.ts'
 import { type StopGroupOptions, type StopGroupResult, stopGroupSchema } from './group-options.ts'
 import { isWithin } from './registry/record.ts'
 import type { Runtime } from './runtime.ts'
 import { killReserveMs } from './shutdown.ts'
-import { durationMs, parseStrictly } from './strict.ts'
+import { parseStrictly } from './strict.ts'
 
 export async function stopGroup(
   runtime: Runtime,

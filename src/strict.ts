@@ -1,37 +1,8 @@
 /** How input is held to a schema: durations at the door, and errors that name the field, the value and the way out. */
-import { inspect } from 'node:util'
-import ms from 'ms'
 import { z } from 'zod'
-import { ReeveError } from './errors.ts'
+import { HOW_TO_SAY_TIME, isDuration, notADuration, parseDuration } from './duration.ts'
+import { ReeveError, shown } from './errors.ts'
 import { isPlainObject } from './realms.ts'
-
-const HOW_TO_SAY_TIME = 'Write a number of milliseconds, or text like "90s", "15m", "2h".'
-
-/** A value as an error shows it: on one line, and not too long. */
-export const shown = (value: unknown): string => {
-  const text =
-    typeof value === 'string'
-      ? JSON.stringify(value)
-      : inspect(value, { depth: 2, breakLength: Number.POSITIVE_INFINITY })
-  return text.length > 80 ? `${text.slice(0, 79)}…` : text
-}
-
-function parseDuration(value: string | number): number {
-  if (typeof value === 'number') return value
-  const parsed = value.trim() === '' || value.length > 100 ? Number.NaN : ms(value as ms.StringValue)
-  return typeof parsed === 'number' ? parsed : Number.NaN
-}
-
-const isDuration = (value: string | number): boolean => {
-  const parsed = parseDuration(value)
-  return Number.isFinite(parsed) && parsed >= 0
-}
-
-/** A time span at the door: milliseconds, or text that `ms` understands. Never negative. Inside it is `…Ms`. */
-export type Duration = number | string
-
-const notADuration = (issue: { input?: unknown }) =>
-  `${shown(issue.input)} is not a duration. ${HOW_TO_SAY_TIME}`
 
 export const duration = z
   .union([z.number(), z.string()], { error: notADuration })
@@ -41,13 +12,6 @@ export const duration = z
 export const positive = duration.refine((value) => parseDuration(value) > 0, {
   error: `must be more than 0. ${HOW_TO_SAY_TIME}`,
 })
-
-/** Reads a duration that has passed the schema, or one given to a method; `field` names it in the error. */
-export function durationMs(value: Duration, field: string): number {
-  if ((typeof value === 'number' || typeof value === 'string') && isDuration(value))
-    return parseDuration(value)
-  throw new ReeveError('invalid_spec', `${field}: ${notADuration({ input: value })}`, { field })
-}
 
 interface Issue {
   readonly code?: string

@@ -2,12 +2,12 @@
 import { runInNewContext, runInThisContext } from 'node:vm'
 import t from 'tap'
 import { specToWire } from '../src/client/spec.ts'
+import { durationMs } from '../src/duration.ts'
 import { ReeveError } from '../src/errors.ts'
 import type { GroupOptions } from '../src/group-options.ts'
 import { groupSpecOf } from '../src/group-spec.ts'
 import { baseOf, planOf } from '../src/plan.ts'
 import type { AgentDefaults, AgentSpec } from '../src/spec.ts'
-import { durationMs } from '../src/strict.ts'
 
 const plan = (spec: object, defaults: AgentDefaults = {}) =>
   planOf({ command: ['agent'], ...spec } as AgentSpec, baseOf(defaults), '/work')

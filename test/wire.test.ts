@@ -8,6 +8,7 @@ import { ReeveError } from '../src/errors.ts'
 import type { GroupEnd, GroupRecord } from '../src/group-record.ts'
 import type { Agent, Group, Supervisor } from '../src/index.ts'
 import type { KillResult, KillStalledResult } from '../src/kill.ts'
+import { readWire } from '../src/read-wire.ts'
 import type { AgentHandle, GroupHandle, Reeve } from '../src/reeve.ts'
 import type { AgentRecord } from '../src/registry/record.ts'
 import type {
@@ -22,15 +23,7 @@ import type {
   recordSchema,
 } from '../src/shapes.ts'
 import { agentSpecSchema } from '../src/spec.ts'
-import {
-  errorFromWire,
-  fromWire,
-  isWireError,
-  readWire,
-  toWire,
-  type WireError,
-  wireError,
-} from '../src/wire.ts'
+import { errorFromWire, fromWire, isWireError, toWire, type WireError, wireError } from '../src/wire.ts'
 
 /** Compiles only while both say the same: every field of the one is in the other, and fits. */
 type Keys<A, B> = [Exclude<keyof A, keyof B>, Exclude<keyof B, keyof A>] extends [never, never] ? true : never

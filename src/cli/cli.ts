@@ -2,7 +2,7 @@
 import { type Argument, Command, CommanderError } from 'commander'
 import { ReeveError } from '../errors.ts'
 import { VERSION } from '../version.ts'
-import { type AddCommand, commandsFor } from './commands/index.ts'
+import { COMMANDS } from './commands/index.ts'
 import { Desk, type Streams } from './desk.ts'
 import { EXIT_CODES, RUN_STATUSES } from './exit-codes.ts'
 
@@ -27,7 +27,7 @@ export function globally(command: Command): Command {
     .option('--json', 'answers and errors as JSON, in the names of every wire')
 }
 
-function programFor(desk: Desk, commands: readonly AddCommand[]): Command {
+function programFor(desk: Desk): Command {
   const program = new Command('reeve')
   program
     .description(INTRODUCTION)
@@ -41,7 +41,7 @@ function programFor(desk: Desk, commands: readonly AddCommand[]): Command {
         [command.name(), ...command.registeredArguments.map(argumentTerm)].join(' '),
     })
   globally(program)
-  for (const add of commands) for (const each of withInner(add(program, desk))) globally(each)
+  for (const add of COMMANDS) for (const each of withInner(add(program, desk))) globally(each)
   globally(program.command('exit-codes', { hidden: true }))
     .description('what a script can go by')
     .action(() => desk.answer(EXIT_CODES, exitCodes()))
@@ -95,7 +95,7 @@ export async function runCli(argv: readonly string[], streams: Streams): Promise
   const [word] = wordsOf(asked)
   const wantsJson = ownPart(asked).includes('--json')
   try {
-    const program = programFor(desk, await commandsFor(word))
+    const program = programFor(desk)
     const named = program.commands.find((each) => each.name() === word)
     try {
       // Of a command that there is not, there is no help either.

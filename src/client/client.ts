@@ -2,7 +2,8 @@
 import type { Entry } from '../../machines/events.ts'
 import type { AgentHealth } from '../agent-health.ts'
 import type { DaemonStatus } from '../daemon/reach.ts'
-import { ReeveError } from '../errors.ts'
+import { type Duration, durationMs } from '../duration.ts'
+import { ReeveError, shown } from '../errors.ts'
 import type { GroupOptions } from '../group-options.ts'
 import type { GroupRecord } from '../group-record.ts'
 import type {
@@ -14,11 +15,11 @@ import type {
   StopOptions,
 } from '../kill.ts'
 import { Listeners, type SupervisorEvents } from '../listeners.ts'
+import { MAX_NAME } from '../name.ts'
 import type { EntriesOptions, InspectionOptions, LogOptions, Reeve, Selection } from '../reeve.ts'
 import type { AgentRecord, RecordFilter } from '../registry/record.ts'
 import { serverEvents } from '../server-events.ts'
-import { type AgentSpec, MAX_NAME } from '../spec.ts'
-import { type Duration, durationMs, shown } from '../strict.ts'
+import type { AgentSpec } from '../spec.ts'
 import { errorFromWire, fromWire, isWireError, toWire } from '../wire.ts'
 import { RemoteAgent } from './agent.ts'
 import { followEntries } from './follow.ts'

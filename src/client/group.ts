@@ -1,11 +1,7 @@
 /** The handle of a group that lives under a daemon. */
-import {
-  type GroupOptions,
-  refuseOtherGroup,
-  type StopGroupOptions,
-  type StopGroupResult,
-} from '../group-options.ts'
+import type { GroupOptions, StopGroupOptions, StopGroupResult } from '../group-options.ts'
 import type { GroupEnd, GroupRecord, GroupState } from '../group-record.ts'
+import { refuseOtherGroup } from '../own-group.ts'
 import type { GroupHandle, Reeve } from '../reeve.ts'
 import type { AgentRecord, RecordFilter } from '../registry/record.ts'
 import type { AgentSpec } from '../spec.ts'

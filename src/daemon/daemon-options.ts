@@ -1,7 +1,8 @@
 /** What a daemon takes. */
 import { z } from 'zod'
+import type { Duration } from '../duration.ts'
 import { type AdmissionOptions, admissionSchema } from '../options.ts'
-import { type Duration, duration } from '../strict.ts'
+import { duration } from '../strict.ts'
 
 export interface DaemonOptions {
   /** Default: the user's (`$REEVE_HOME`, else `$XDG_STATE_HOME/reeve`, else `~/.local/state/reeve`). */

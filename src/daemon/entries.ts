@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { type Entry, isNote } from '../../machines/events.ts'
-import { placeText, readPlace } from '../entries.ts'
+import { placeText, readPlace } from '../place.ts'
 import { VERSION } from '../version.ts'
 import { toWire, wireError } from '../wire.ts'
 import { route } from './route.ts'

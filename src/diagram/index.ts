@@ -1,18 +1,13 @@
 /** `reeve/diagram`: the machines, an agent as it stands, and all that runs, as pictures. */
 import { ReeveError } from '../errors.ts'
 import { type Drawable, diagrams } from '../observe/diagram.ts'
-import { VIEWS } from '../observe/views.ts'
 import type { Reeve } from '../reeve.ts'
 import { lifeDiagram } from './agent.ts'
 import { svgOf } from './svg.ts'
 import { systemDiagram } from './system.ts'
+import { type DiagramFormat, FORMATS, MACHINES, SYSTEM } from './what-there-is.ts'
 
-export const FORMATS = ['mermaid', 'svg', 'dot'] as const
-export type DiagramFormat = (typeof FORMATS)[number]
-
-/** The machines as they are defined, and `system`: the tree of root, groups and agents. Any other word is an agent. */
-export const MACHINES: readonly string[] = VIEWS.map(({ name }) => name)
-export const SYSTEM = 'system'
+export { type DiagramFormat, FORMATS, formatOf, MACHINES, needsReeve, SYSTEM } from './what-there-is.ts'
 
 export interface DiagramOptions {
   /** Default: `mermaid`, which GitHub draws by itself. `svg` is drawn in this process. */
@@ -20,8 +15,6 @@ export interface DiagramOptions {
   /** Where agents are asked after: a supervisor, or a daemon's client. The machines by themselves need none. */
   readonly reeve?: Reeve
 }
-
-export const needsReeve = (what: string): boolean => !MACHINES.includes(what)
 
 /**
  * The text of a picture. `agent`, `agent-detail` and `supervisor` are the machines; `system` is what runs now, up to 300
@@ -50,15 +43,3 @@ const invalid = (field: string, rule: string, given: unknown): ReeveError =>
   new ReeveError('invalid_spec', `${field}: ${rule} (given: ${JSON.stringify(given) ?? String(given)})`, {
     field,
   })
-
-const BY_ENDING: Readonly<Record<string, DiagramFormat>> = {
-  svg: 'svg',
-  dot: 'dot',
-  gv: 'dot',
-  mmd: 'mermaid',
-  mermaid: 'mermaid',
-}
-
-/** The format that a file's name asks for; `undefined` where its ending says nothing. */
-export const formatOf = (file: string): DiagramFormat | undefined =>
-  BY_ENDING[file.slice(file.lastIndexOf('.') + 1).toLowerCase()]

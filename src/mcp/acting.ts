@@ -1,6 +1,7 @@
 /** The tools that begin agents, speak to them and end them. Who asks is recorded with each. */
 import { z } from 'zod'
 import { awaited } from '../awaited.ts'
+import type { Duration } from '../duration.ts'
 import type { CancelOptions, KillOptions, KillResult, KillStalledOptions, StopOptions } from '../kill.ts'
 import {
   cancelOptionsSchema,
@@ -12,7 +13,6 @@ import {
 import type { AgentHandle } from '../reeve.ts'
 import { killResultSchema, killStalledResultSchema, recordSchema } from '../shapes.ts'
 import { type AgentSpec, agentSpecSchema } from '../spec.ts'
-import type { Duration } from '../strict.ts'
 import { plain } from '../terminal/plain.ts'
 import type { Asked } from './asked.ts'
 import { found, handleOf } from './found.ts'

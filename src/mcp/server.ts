@@ -1,7 +1,7 @@
 /** One MCP server: the tools and the resources, over whatever it is connected to, in either era of the protocol. */
 import { McpServer } from '@modelcontextprotocol/server'
+import { readWire } from '../read-wire.ts'
 import { VERSION } from '../version.ts'
-import { readWire } from '../wire.ts'
 import { actingTools } from './acting.ts'
 import { progressTo, requesterOf } from './asked.ts'
 import type { Host } from './host.ts'

@@ -1,7 +1,7 @@
 /** A tool as one thing: what is asked, what is answered, what it may do to the world, and what happens. */
 import { z } from 'zod'
+import { MAX_NAME } from '../name.ts'
 import type { AgentRecord } from '../registry/record.ts'
-import { MAX_NAME } from '../spec.ts'
 import { positive } from '../strict.ts'
 import type { Asked } from './asked.ts'
 import { recordText, type Said } from './said.ts'

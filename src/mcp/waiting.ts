@@ -1,10 +1,10 @@
 /** Waiting on behalf of a client that has a time limit of its own, and is told meanwhile how things stand. */
 import { awaited } from '../awaited.ts'
 import { realClock, type Timer } from '../clock.ts'
+import { type Duration, durationMs } from '../duration.ts'
 import { ReeveError } from '../errors.ts'
 import { span } from '../observe/sentence.ts'
 import type { AgentHandle } from '../reeve.ts'
-import { type Duration, durationMs } from '../strict.ts'
 import type { Asked } from './asked.ts'
 import { found } from './found.ts'
 import { entryText } from './said.ts'

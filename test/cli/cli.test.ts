@@ -1,10 +1,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command } from 'commander'
 import t from 'tap'
-import { COMMAND_NAMES, commandsFor, OF_ALL } from '../../src/cli/commands/index.ts'
-import { Desk } from '../../src/cli/desk.ts'
 import { EXIT_CODES, statusOf } from '../../src/cli/exit-codes.ts'
 import { SPEC_OPTIONS, specFrom } from '../../src/cli/spec-options.ts'
 import { ERRORS } from '../../src/errors.ts'
@@ -326,14 +323,6 @@ t.test(
     for (const name of names) await shell.here(['kill', name])
   },
 )
-
-t.test('every command goes by the name under which it is loaded', async (t) => {
-  const desk = new Desk(process)
-  const namesOf = async (asked?: string) =>
-    (await commandsFor(asked)).map((add) => add(new Command(), desk).name())
-  for (const name of COMMAND_NAMES) if (name !== OF_ALL) t.strictSame(await namesOf(name), [name], 'alone')
-  for (const each of [undefined, 'spwan', OF_ALL]) t.strictSame(await namesOf(each), COMMAND_NAMES)
-})
 
 t.test('every field of a specification has its option', async (t) => {
   const covered = new Set(SPEC_OPTIONS.map(({ path }) => path.split('.')[0]))

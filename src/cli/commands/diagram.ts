@@ -1,14 +1,13 @@
 import { type Command, Option } from 'commander'
+import { keepDiagram } from '../../diagram/keep.ts'
 import {
   type DiagramFormat,
-  diagram as draw,
   FORMATS,
   formatOf,
   MACHINES,
   needsReeve,
   SYSTEM,
-} from '../../diagram/index.ts'
-import { keepDiagram } from '../../diagram/keep.ts'
+} from '../../diagram/what-there-is.ts'
 import type { Desk } from '../desk.ts'
 
 interface Given {
@@ -35,6 +34,7 @@ export const diagram = (program: Command, desk: Desk): Command =>
     .action(async (what: string, given: Given) => {
       const { output } = given
       const format = given.format ?? (output === undefined ? undefined : formatOf(output)) ?? 'mermaid'
+      const { diagram: draw } = await import('../../diagram/index.ts')
       const text = await draw(what, { format, ...(needsReeve(what) && { reeve: await desk.reeve() }) })
       const said = { name: what, format }
       if (output === undefined) return desk.answer({ ...said, text }, text.trimEnd())

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import type { Entry } from '../../../machines/events.ts'
 import type { ReeveClient } from '../../client/index.ts'
-import { placeText, readPlace } from '../../entries.ts'
 import { ReeveError } from '../../errors.ts'
+import { placeText, readPlace } from '../../place.ts'
 import { entryLine } from '../../terminal/entry-line.ts'
 import type { Desk } from '../desk.ts'
 

@@ -2,7 +2,6 @@
 import path from 'node:path'
 import type { Command } from 'commander'
 import type { ReeveClient } from '../../client/index.ts'
-import { startDaemon } from '../../daemon/start.ts'
 import { messageOf, ReeveError } from '../../errors.ts'
 import type { Desk } from '../desk.ts'
 
@@ -48,6 +47,7 @@ async function present(desk: Desk): Promise<ReeveClient> {
   } catch (error) {
     const absent = error instanceof ReeveError && error.code === 'daemon_not_running'
     if (!absent || desk.options.url !== undefined) throw error
+    const { startDaemon } = await import('../../daemon/start.ts')
     await startDaemon(desk.daemonOptions())
   }
   return client

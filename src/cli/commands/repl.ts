@@ -1,6 +1,5 @@
 import path from 'node:path'
 import type { Command } from 'commander'
-import { startRepl } from '../../repl/repl.ts'
 import { VERSION } from '../../version.ts'
 import type { Desk } from '../desk.ts'
 
@@ -15,6 +14,7 @@ export const repl = (program: Command, desk: Desk): Command =>
     .action(async () => {
       const reeve = await desk.reeveStarted()
       const { home, pid } = await reeve.status()
+      const { startRepl } = await import('../../repl/repl.ts')
       const { ended } = await startRepl(reeve, {
         input: desk.streams.stdin,
         output: desk.streams.stdout,

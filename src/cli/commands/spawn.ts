@@ -4,7 +4,6 @@ import { messageOf, ReeveError } from '../../errors.ts'
 import type { AgentSpec } from '../../spec.ts'
 import { entryLine } from '../../terminal/entry-line.ts'
 import { plain } from '../../terminal/plain.ts'
-import { readWire } from '../../wire.ts'
 import type { Desk } from '../desk.ts'
 import { optionOf, SPEC_OPTIONS, specFrom } from '../spec-options.ts'
 
@@ -22,7 +21,11 @@ export function specified(command: Command): Command {
 
 async function fileSpec(file: string | undefined): Promise<Partial<AgentSpec>> {
   if (file === undefined) return {}
-  const [{ parse }, { agentSpecSchema }] = await Promise.all([import('yaml'), import('../../spec.ts')])
+  const [{ parse }, { agentSpecSchema }, { readWire }] = await Promise.all([
+    import('yaml'),
+    import('../../spec.ts'),
+    import('../../read-wire.ts'),
+  ])
   let text: string
   try {
     text = readFileSync(file === '-' ? 0 : file, 'utf8')

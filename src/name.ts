@@ -1,0 +1,2 @@
+/** The longest name of an agent, in characters. */
+export const MAX_NAME = 128
