@@ -146,10 +146,10 @@ export const allPids = (): number[] => readdirSync('/proc').map(Number).filter(N
 export const glance = (): Glance => ({ pids: allPids(), stat: statOf, environ: environOf, uid: uidOf })
 
 /** Clock ticks since boot: comparable with a start time, which is at most this. */
-export function ticksNow(): number {
-  const seconds = readBytes('/proc/uptime')?.toString('latin1') ?? ''
-  return Math.floor(Number.parseFloat(seconds) * TICKS_PER_SECOND)
-}
+export const ticksNow = (): number => ticksIn(readBytes('/proc/uptime')?.toString('latin1') ?? '')
+
+/** The first number of `/proc/uptime`, in seconds and hundredths. */
+export const ticksIn = (uptime: string): number => Math.round(Number.parseFloat(uptime) * TICKS_PER_SECOND)
 
 /**
  * The memory of a process in bytes, its share of what it shares counted as a share (`Pss` of proc_pid_smaps(5)).

@@ -61,14 +61,6 @@ t.test('the daemon is killed under commands, and another one comes', async (t) =
     },
     { what: 'events come', timeoutMs: 30_000 },
   )
-  const foreground = begin(
-    'run',
-    '--name',
-    'foreground',
-    '--',
-    ...STUBBORN.slice(0, 2),
-    `${STUBBORN[2]}; echo over; exit 7`,
-  )
   const waiting = begin(
     'spawn',
     'late',
@@ -78,15 +70,21 @@ t.test('the daemon is killed under commands, and another one comes', async (t) =
     '-c',
     'until [ -e go ]; do sleep 0.05; done; echo ready >> "$REEVE_REPORT"; exec sleep 600',
   )
+  const foreground = begin(
+    'run',
+    '--name',
+    'foreground',
+    '--',
+    ...STUBBORN.slice(0, 2),
+    `echo begun; ${STUBBORN[2]}; echo over; exit 7`,
+  )
   for (const name of ['stopped', 'cancelled', 'restarted'])
     await until(async () => (await stateOf(name)) === 'terminating', {
       what: `${name} is being ended`,
       timeoutMs: 30_000,
     })
-  await until(async () => (await stateOf('foreground')) === 'running', {
-    what: 'run runs',
-    timeoutMs: 30_000,
-  })
+  // Its answer has come: what is written is shown after it.
+  await until(() => foreground.said.out === 'begun\n', { what: 'run runs', timeoutMs: 30_000 })
   await until(async () => (await stateOf('late')) === 'pre_starting', {
     what: 'spawn waits',
     timeoutMs: 30_000,
@@ -105,7 +103,11 @@ t.test('the daemon is killed under commands, and another one comes', async (t) =
   may('go')
   t.match(await waiting.done(), { status: 0, out: /^late running · pid/ }, 'spawn goes on waiting')
   may('foreground')
-  t.match(await foreground.done(), { status: 7, out: 'over\n' }, 'run has the exit code of the adopted one')
+  t.match(
+    await foreground.done(),
+    { status: 7, out: 'begun\nover\n' },
+    'run has the exit code of the adopted one',
+  )
   for (const name of ['stopped', 'cancelled', 'restarted', 'silent']) may(name)
   t.match(await following[0].done(), { status: 0, out: '', err: '' }, 'the log is followed to its end')
   await until(

@@ -3,7 +3,7 @@ import { symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { identify, isAlive, isDead, liveStat, readStat } from '../../src/process/identity.ts'
-import { parseStat } from '../../src/process/proc-linux.ts'
+import { parseStat, ticksIn } from '../../src/process/proc-linux.ts'
 import { signalProcess } from '../../src/process/signals.ts'
 import { Spared } from '../../src/process/spared.ts'
 import { fixture, mustIdentify, temporaryFolder, until, untilDead } from './rig.ts'
@@ -25,6 +25,13 @@ t.test('a stat line whose comm holds spaces and parentheses', async (t) => {
     threads: 3,
     startTime: 9876,
   })
+})
+
+t.test('a moment is told to the tick, and never an earlier one', async (t) => {
+  const wrong = Array.from({ length: 10_000 }, (_, i) => 3_330_000 + i).filter(
+    (ticks) => ticksIn(`${(ticks / 100).toFixed(2)} 12.34\n`) !== ticks,
+  )
+  t.strictSame(wrong.slice(0, 5), [], `${wrong.length} of 10,000`)
 })
 
 t.test('a real process with such a name', async (t) => {
