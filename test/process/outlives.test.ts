@@ -87,14 +87,20 @@ t.test('logs rotate while no supervisor is there', async (t) => {
   t.same(await rig.end(), [])
 })
 
+const SAID = /PROTOCOL = \d+/
+
 /** The built files with another protocol: those of an earlier release. */
 function earlier(t: Test): string {
   const dist = temporaryFolder(t)
   for (const name of ['src', 'machines']) cpSync(join(DIST, name), join(dist, name), { recursive: true })
   writeFileSync(join(dist, 'package.json'), '{"type":"module"}')
-  const file = join(dist, 'src/process/protocol.js')
-  const text = readFileSync(file, 'utf8')
-  writeFileSync(file, text.replace(/PROTOCOL = \d+/, 'PROTOCOL = 1'))
+  // The module, and the program into which it was built.
+  for (const name of ['protocol.js', 'launcher-host.js']) {
+    const file = join(dist, 'src/process', name)
+    const text = readFileSync(file, 'utf8')
+    if (!SAID.test(text)) throw new Error(`${name} no longer says which protocol it speaks`)
+    writeFileSync(file, text.replace(SAID, 'PROTOCOL = 1'))
+  }
   return dist
 }
 
