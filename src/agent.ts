@@ -108,9 +108,10 @@ export class Agent implements AgentHandle {
 
   /**
    * Ends the present life by its ladder and begins the next, whatever the policy; waits for no backoff, counts against
-   * no intensity. Resolves when the new life is `running`. Concurrent calls share one. An ended agent starts again.
+   * no intensity. Resolves when the new life is `running`. Concurrent calls share one. An ended agent starts again. One
+   * whose place in its lane another takes (`onConflict: 'replace'`) does not: `lane_busy` names that one.
    *
-   * @throws ReeveError `name_taken`, `budget_exhausted`, or what prevented the new life
+   * @throws ReeveError `name_taken`, `lane_busy`, `budget_exhausted`, or what prevented the new life
    */
   restart(options: StopOptions = {}): Promise<AgentRecord> {
     return this.#supervisor.restart(this.id, options)

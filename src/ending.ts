@@ -1,6 +1,7 @@
 /** Asking for ends and new beginnings of single agents: stop, cancel, kill, restart, by handle or by selection. */
 import { cancelFirst, cancelWaitOf, graceOf } from '../machines/escalation.ts'
 import type { ReasonKind, StopRequest } from '../machines/events.ts'
+import { childOf } from '../machines/members.ts'
 import { Deferred } from './deferred.ts'
 import { durationMs } from './duration.ts'
 import { ReeveError } from './errors.ts'
@@ -98,12 +99,12 @@ function selected({ roster }: Runtime, which: Selection): Seat[] {
 export async function restartAgent(runtime: Runtime, seat: Seat, options: StopOptions): Promise<AgentRecord> {
   parseStrictly(stopOptionsSchema, options, 'restart')
   if (runtime.roster.removing.has(seat.plan.id)) throw notFound(seat.plan.id)
-  if (seat.restart) return seat.restart.deferred.promise
+  runtime.turns.refuseAgain(seat)
+  if (seat.restart && !isToEnd(runtime, seat)) return seat.restart.deferred.promise
   refuseExhausted(seat)
-  const deferred = new Deferred<AgentRecord>()
+  const deferred = seat.restart?.deferred ?? new Deferred<AgentRecord>()
   if (seat.ended) {
     runtime.roster.refuseTaken({ id: '', name: seat.plan.name })
-    runtime.turns.refuseBusy(seat.plan, 'reject')
     if (seat.plan.group !== undefined) runtime.groups.refuseOver(seat.plan.group)
     runtime.admission.admit(seat.plan.name)
   }
@@ -123,3 +124,7 @@ export async function restartAgent(runtime: Runtime, seat: Seat, options: StopOp
   }
   return deferred.promise
 }
+
+/** An end was asked for since its restart was, of the old life or of the new one: the last word holds. */
+const isToEnd = ({ root }: Runtime, { plan }: Seat): boolean =>
+  childOf(root.getSnapshot().context.children, plan.id)?.intent === 'end'

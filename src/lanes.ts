@@ -16,6 +16,11 @@ export class Lanes<T> {
     return this.#byName.get(name)?.holder ?? undefined
   }
 
+  /** Who replaces the holder, and begins when that has ended. */
+  next(name: string): T | undefined {
+    return this.#byName.get(name)?.next ?? undefined
+  }
+
   /** How it would come in. */
   entrance(name: string, onConflict: OnConflict): Entrance {
     const lane = this.#byName.get(name)

@@ -31,11 +31,27 @@ export class Turns {
   }
 
   /** @throws ReeveError `lane_busy` */
-  refuseBusy(plan: AgentPlan, onConflict = plan.onConflict): void {
-    const { lane } = plan
+  refuseBusy({ lane, onConflict }: AgentPlan): void {
     if (lane === undefined) return
     const entrance = this.#lanes.entrance(lane, onConflict)
     if (entrance === 'busy' || entrance === 'full') throw this.#busy(lane, entrance)
+  }
+
+  /**
+   * Another life is asked for: of one that has ended while its lane is another's, or of one whose place is being taken.
+   *
+   * @throws ReeveError `lane_busy`
+   */
+  refuseAgain({ plan: { name, lane }, ended, waiting }: Seat): void {
+    if (lane === undefined || waiting) return
+    const other = ended ? this.#lanes.holder(lane) : this.#lanes.next(lane)
+    if (!other) return
+    const { plan, record } = other
+    const how = ended
+      ? `is held by ${standing(other)}`
+      : `goes to ${plan.name} (${plan.id}), which takes the place of ${name}`
+    const message = `lane: ${JSON.stringify(lane)} ${how}. Stop ${plan.name} first, or restart ${name} when ${plan.name} has ended.`
+    throw new ReeveError('lane_busy', message, { field: 'lane', agentId: plan.id, record })
   }
 
   /** It begins, or waits for its turn. To be called after {@link refuseBusy}, in the same turn. */
@@ -152,9 +168,9 @@ export class Turns {
   }
 
   #busy(lane: string, how: 'busy' | 'full'): ReeveError {
-    const { record, lastPid } = this.#lanes.holder(lane) as Seat
-    const pid = record.alive ? `, pid ${lastPid}` : ''
-    const held = `lane: ${JSON.stringify(lane)} is held by ${record.name} (${record.state}${pid})`
+    const holder = this.#lanes.holder(lane) as Seat
+    const { record } = holder
+    const held = `lane: ${JSON.stringify(lane)} is held by ${standing(holder)}`
     const message =
       how === 'busy'
         ? `${held}. Wait for it (onConflict: "queue"), or take its place (onConflict: "replace").`
@@ -162,6 +178,9 @@ export class Turns {
     return new ReeveError('lane_busy', message, { field: 'lane', agentId: record.id, record })
   }
 }
+
+const standing = ({ record: { name, state, alive }, lastPid }: Seat): string =>
+  `${name} (${state}${alive ? `, pid ${lastPid}` : ''})`
 
 const replacedBy = ({ plan: { id, name, lane, spawner = 'user' } }: Seat): Reason => ({
   kind: 'lane',

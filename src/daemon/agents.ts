@@ -229,6 +229,7 @@ export const agentRoutes = [
     errors: [
       'agent_not_found',
       'name_taken',
+      'lane_busy',
       'budget_exhausted',
       'resource_exhausted',
       'spawn_failed',

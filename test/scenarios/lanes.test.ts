@@ -88,6 +88,46 @@ t.test('replace: the whole tree of the holder ends first, for good; then the new
   t.notOk(existsSync(`${held}.broken`))
 })
 
+t.test(
+  'restart() of one that is being replaced is refused, as long as somebody takes its place',
+  async (t) => {
+    const c = await crew(t)
+    const stubborn = {
+      command: ['sh', '-c', 'trap "" INT TERM; echo ready; while :; do sleep 1; done'],
+      ready: { line: 'ready' },
+      stop: [{ signal: 'SIGTERM', wait: '10m' }],
+      lane,
+    } satisfies AgentSpec
+    const one = c.spawn({ ...stubborn, name: 'one', restart: 'permanent' })
+    await one.ready
+    const two = c.spawn({ name: 'two', command: FOREVER, lane, onConflict: 'replace' })
+    const refused = {
+      field: 'lane',
+      agentId: two.id,
+      message: `lane: "member-1" goes to two (${two.id}), which takes the place of one. Stop two first, or restart one when two has ended.`,
+    }
+    t.match(await refusal(() => one.restart(), 'lane_busy'), refused)
+    await one.kill()
+    await two.ready
+    t.match(storyOf(one), { state: 'killed', reason: 'lane' })
+    t.match(await refusal(() => one.restart(), 'lane_busy'), {
+      agentId: two.id,
+      message: `lane: "member-1" is held by two (running, pid ${two.pid}). Stop two first, or restart one when two has ended.`,
+    })
+    await two.stop()
+    t.match(await one.restart(), { state: 'running', incarnation: 2 })
+
+    // Its restart was asked for, and comes too late; one whose place nobody takes any more is restarted.
+    const asked = one.restart()
+    const three = c.spawn({ name: 'three', command: FOREVER, lane, onConflict: 'replace' })
+    t.match(await refusal(() => one.restart(), 'lane_busy'), { agentId: three.id })
+    await three.stop()
+    const again = one.restart({ grace: 0 })
+    t.match(await again, { state: 'running', incarnation: 3 })
+    t.equal((await asked).incarnation, 3)
+  },
+)
+
 t.test('what a holder leaves, in its group or out of it, is gone before the next one begins', async (t) => {
   const c = await crew(t)
   const leaves = readFileSync(fixture('leaves-stubborn-child.sh'), 'utf8')
