@@ -59,8 +59,10 @@ export function inGroup(world: World, entry: Entry, known: Known): void {
   const isHeard = world.embedder.sinceMs < world.nowMs
   if (isHeard && evidence?.notRestarted === 'restart intensity exceeded')
     world.overdone.set(crew.path, world.nowMs)
-  const byItself = !reason && !evidence?.again && known.wish === 'run' && goesOn(world, known)
-  if (known.spec.significant && byItself && staysDown(known, to)) {
+  const byItself = !reason && known.wish === 'run' && staysDown(known, to)
+  // What has used itself up has ended by nobody's wish.
+  const isUsedUp = reason?.kind === 'ttl' || reason?.kind === 'budget'
+  if (known.spec.significant && (byItself || isUsedUp) && !evidence?.again && goesOn(world, known)) {
     // It may be started again by its parent, with a window of its own.
     crew.restartsMs = []
     significant(world, crew, known)
