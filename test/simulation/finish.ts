@@ -1,5 +1,5 @@
 /** The end of a run: the bad luck ends, everything is brought home, and nothing is left of it. */
-import { isEnd } from '../../machines/events.ts'
+import { type AgentState, isEnd } from '../../machines/events.ts'
 import { isInner } from './crews.ts'
 import { inhabit } from './inhabit.ts'
 import { mayStay } from './invariants/processes.ts'
@@ -67,6 +67,13 @@ export function checkFinally(world: World): void {
     [embedder.registry, embedder.sink].filter(({ afterClose }) => afterClose > 0).map(({ name }) => name),
   )
   const escaped = new Set(stopped?.escaped)
+  const givenUp = [...embedder.known.values()].filter(({ ended }) => ended && !isEnd(ended as AgentState))
+  finally_(
+    'P6 stop() names whom it gave up',
+    givenUp
+      .filter(({ agent: { record } }) => record.pid !== null && !escaped.has(record.pid))
+      .map(({ agent: { record } }) => `${record.id} is ${record.state}, and ${record.pid} is named nowhere`),
+  )
   const named = new Set(world.sessions.flatMap(({ told }) => told.flatMap((entry) => entry.escaped ?? [])))
   const left: string[] = []
   for (const [key, processes] of kernel.byLife) {

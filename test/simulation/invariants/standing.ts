@@ -1,6 +1,6 @@
 /** What has to hold after every step. */
 import { isDeepStrictEqual } from 'node:util'
-import { isEnd, lifeKey } from '../../../machines/events.ts'
+import { type AgentState, isEnd, lifeKey } from '../../../machines/events.ts'
 import type { AgentRecord } from '../../../src/registry/record.ts'
 import type { Known } from '../known.ts'
 import { lives } from '../machine/process.ts'
@@ -120,6 +120,9 @@ function* listed(world: World, record: AgentRecord, calmMs: number): Generator<s
     const { leader } = life
     if (leader.pid !== pid) yield `${key} is listed with pid ${pid}, and has ${leader.pid}`
     if (leader.diedAtMs === null) return
+    // The time of stop() ran out over it: that is its last word, and told to whoever waited for its end.
+    const { ended } = world.embedder.known.get(id) ?? {}
+    if (world.embedder.stopping && ended !== undefined && !isEnd(ended as AgentState)) return
     const bound = life.launcher === world.launchers.serving?.party ? LISTED_MS : WATCHED_MS
     const deadMs = world.nowMs - leader.diedAtMs
     if (Math.min(deadMs, calmMs) > bound)
