@@ -514,6 +514,17 @@ t.test(
   },
 )
 
+t.test('a group that gives up while it starts its members begins no more of them', async (t) => {
+  const crew = crewOf('one_for_all', 'child1', 'child2', 'child3')
+  crew.unlaunchable.set('child1', ['ENOENT'])
+  const before = crew.told.length
+  crew.fell('child3')
+  t.match(crew.end('child1'), { to: 'crashed', error: { errno: 'ENOENT' } })
+  t.same(crew.since(before, 'spawning'), ['child1 spawning'])
+  t.same(crew.livesOf('child2', 'child3'), [0, 0])
+  t.equal(crew.state('crew'), 'failed')
+})
+
 t.test('what no restart would mend is not tried by the groups around it either', async (t) => {
   const crew = new Crew()
   crew.open('top', { restarts: 4 })
