@@ -117,7 +117,7 @@ class Succession {
     try {
       work()
     } catch (cause) {
-      const message = `${name} could not be taken over: ${messageOf(cause)}`
+      const message = `${name} could not be taken over as it should: ${messageOf(cause)}`
       this.#runtime.listeners.warn({ code: 'internal', message, agentId, cause })
     }
   }
@@ -297,15 +297,13 @@ class Succession {
 
   #bring(plan: AgentPlan, life: LifeAddress, tidings: readonly Tiding[]): void {
     const { vigil } = this.#runtime
-    for (const tiding of tidings)
-      this.#tidings.push([
-        plan,
-        () => {
-          // What it said before its end is said before its end, also by one that nobody knew to have begun.
-          if (tiding.type === 'EXITED' || tiding.type === 'SPAWN_FAILED') vigil.lastWords(life)
-          this.#runtime.send({ ...tiding, ...life })
-        },
-      ])
+    for (const tiding of tidings) {
+      // What it said before its end is said before its end, also by one that nobody knew to have begun. That it has ended
+      // is told in any case: nobody would find out later.
+      if (tiding.type === 'EXITED' || tiding.type === 'SPAWN_FAILED')
+        this.#tidings.push([plan, () => vigil.lastWords(life)])
+      this.#tidings.push([plan, () => this.#runtime.send({ ...tiding, ...life })])
+    }
   }
 
   /** The last moment at which it is known to have lived, in milliseconds since 1970. */

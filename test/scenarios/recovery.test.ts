@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { createSupervisor } from '../../src/index.ts'
 import { sqliteRegistry } from '../../src/registry/sqlite.ts'
+import { Vigil } from '../../src/vigil.ts'
 import {
   alive,
   type Crew,
@@ -309,6 +310,46 @@ t.test(
     await killed(other)
   },
 )
+
+t.test('28. a fault over the last words of one agent leaves all taken over, and its end told', async (t) => {
+  const where = place(t)
+  const h = await predecessor(
+    t,
+    where,
+    `const all = ['unlucky', 'next', 'last'].map((name) =>
+       supervisor.spawn({ ...kept, id: name, name, command: run('runs-forever.sh') }))
+     await Promise.all(all.map(({ ready }) => ready))`,
+  )
+  const pids = pidsOf(h)
+  remember(await launcherOf({ home: where.home } as Crew))
+  await killed(h)
+  for (const name of ['unlucky', 'next']) process.kill(pids.get(name) ?? 0, 'SIGKILL')
+  await untilDead(['unlucky', 'next'].map((name) => pids.get(name) ?? 0))
+
+  const { lastWords } = Vigil.prototype
+  Vigil.prototype.lastWords = function (life) {
+    if (life.agentId === 'unlucky') throw new Error('bad luck')
+    lastWords.call(this, life)
+  }
+  t.teardown(() => {
+    Vigil.prototype.lastWords = lastWords
+    process.off('warning', listen)
+  })
+  const warned: string[] = []
+  const listen = ({ message }: Error) => void warned.push(message)
+  process.on('warning', listen)
+  const reeve = await successor(t, where)
+  Vigil.prototype.lastWords = lastWords
+  t.match(reeve.get('last'), { state: 'running', pid: pids.get('last') })
+  for (const name of ['unlucky', 'next'])
+    t.match(await soon(reeve.get(name)?.ended ?? Promise.reject(), 'its end is told'), {
+      state: 'crashed',
+      exit: { signal: 'SIGKILL' },
+    })
+  await until(() => warned.includes('unlucky could not be taken over as it should: bad luck') || null, {
+    what: 'the fault is told',
+  })
+})
 
 t.test('27. killed while it takes over, again and again: the next one is right as well', async (t) => {
   const where = place(t)
