@@ -318,6 +318,13 @@ class Keeper {
       ...this.#between(child, 'killed', request.type === 'KILL' ? 'kill' : 'stop'),
       reason: request.reason,
     })
+    this.#usedUp(child, request.reason)
+  }
+
+  /** What its limits have ended has ended by itself. */
+  #usedUp(child: Child, reason: Reason | null): void {
+    if (reason && LIMITS.includes(reason.kind))
+      this.#following.over(child, null, `${child.spec.name} ended (${reason.kind})`)
   }
 
   /** No policy brings it back. Of a life that is ending already no other entry would tell that. */
@@ -362,8 +369,7 @@ class Keeper {
     }
     if (child.intent !== 'by_policy' || children.closing) {
       this.#end(child, this.#asked(child, over))
-      if (over.reason && LIMITS.includes(over.reason.kind))
-        this.#following.over(child, null, `${child.spec.name} ended (${over.reason.kind})`)
+      this.#usedUp(child, over.reason)
       return
     }
     const cause = `${child.spec.name} ${over.end}`

@@ -456,6 +456,24 @@ t.test(
   },
 )
 
+t.test('a significant member whose time is over between two lives shuts its group down, too', async (t) => {
+  for (const strategy of STRATEGIES) {
+    const crew = new Crew()
+    crew.open('crew', { strategy, autoShutdown: 'any_significant' })
+    crew.start('crew', 'child1', { type: 'transient', significant: true, delayMs: 60_000 })
+    crew.start('crew', 'bystander')
+    crew.fell('child1')
+    t.equal(crew.statesOf('child1').at(-1), 'restarting')
+    crew.send({ type: 'STOP', agentId: 'child1', reason: { kind: 'ttl', by: 'supervisor' } })
+    crew.settle()
+    t.match(crew.end('child1'), { to: 'killed', reason: { kind: 'ttl' } })
+    t.equal(crew.state('crew'), 'stopped', strategy)
+    t.match(crew.end('bystander'), {
+      reason: { kind: 'strategy', message: /child1 ended \(ttl\) \(autoShutdown: any_significant\)/ },
+    })
+  }
+})
+
 t.test(
   'significant_bystander: a significant member that is ended with the others shuts nothing down',
   async (t) => {
