@@ -8,7 +8,8 @@ import { type Home, tmpOf } from './home.ts'
 import type { AgentPlan, CleanupStep } from './plan.ts'
 import { exitWords } from './process/cleaner.ts'
 import type { CleanupTerms, CommandOrder, CommandWork, Launcher } from './process/launcher.ts'
-import { newSeed, type Seat } from './seat.ts'
+import { newMarker } from './process/marker.ts'
+import type { Seat } from './seat.ts'
 import type { CleanupHook } from './spec.ts'
 
 export interface CleaningOptions {
@@ -80,7 +81,7 @@ export async function cleanUp(seat: Seat, life: LifeContext, options: CleaningOp
   }
   const run = async (what: CommandOrder['what'], name: string): Promise<void> => {
     const { killWaitMs } = plan.life
-    const marker = newSeed()
+    const marker = newMarker()
     const order = { ...address, marker, what, timeoutMs: limitMs, killWaitMs, hook: commands++ }
     const { failure } = await launcher.run(order, NEVER)
     if (failure !== null) fail(`${name}: ${failure}`)

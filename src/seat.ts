@@ -1,5 +1,4 @@
 /** What a supervisor holds of one agent, over all its lives. Internal: callers see the `Agent`. */
-import { createHash, randomFillSync } from 'node:crypto'
 import { type LifeAddress, lifeKey, type Usage } from '../machines/events.ts'
 import type { Agent } from './agent.ts'
 import { Deferred } from './deferred.ts'
@@ -8,28 +7,8 @@ import type { Report } from './health/report.ts'
 import type { KillResult } from './kill.ts'
 import type { AgentPlan } from './plan.ts'
 import type { InputPipe } from './process/input.ts'
+import { markerOf, newMarker } from './process/marker.ts'
 import type { AgentRecord } from './registry/record.ts'
-
-const MARKER_BYTES = 16
-const pool = Buffer.alloc(256 * MARKER_BYTES)
-let drawn = pool.length
-
-/** 128 random bits in hex, from which the markers of all lives of one agent follow. Drawn 256 at a time: one by one they cost twenty times as much. */
-export function newSeed(): string {
-  if (drawn === pool.length) {
-    randomFillSync(pool)
-    drawn = 0
-  }
-  drawn += MARKER_BYTES
-  return pool.toString('hex', drawn - MARKER_BYTES, drawn)
-}
-
-/** 128 bits in hex: of this life alone, and not to be guessed from those of another. */
-const markerOf = (seed: string, incarnation: number): string =>
-  createHash('sha256')
-    .update(`${seed}.${incarnation}`)
-    .digest('hex')
-    .slice(0, 2 * MARKER_BYTES)
 
 /** Someone waits for the present life's end. */
 export interface EndWaiter {
@@ -76,7 +55,7 @@ export class Seat {
   #life: LifeAddress
   #key: string
 
-  constructor(plan: AgentPlan, record: AgentRecord, seed = newSeed()) {
+  constructor(plan: AgentPlan, record: AgentRecord, seed = newMarker()) {
     this.plan = plan
     this.seed = seed
     this.record = record

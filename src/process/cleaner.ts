@@ -1,8 +1,8 @@
 /** Cleans up after a life whose supervisor is not there to do it: the commands that it has not begun, then its folder. */
-import { randomBytes } from 'node:crypto'
 import type { Exit } from '../../machines/events.ts'
 import type { CommandEnd, CommandOrder } from './launcher.ts'
 import type { Life } from './life.ts'
+import { newMarker } from './marker.ts'
 
 /** What a hook is told of the end, in its environment. */
 export const exitWords = (exit: Exit | null, reason: string): Record<string, string> => ({
@@ -25,7 +25,7 @@ export async function cleanUpAlone(life: Life, { run, halted, failed }: CleanerO
   const { commands, timeoutMs, tmp } = cleanup
   const one = async (hook: number, what: CommandOrder['what']): Promise<void> => {
     if (halted?.aborted || hook < (life.cleanup?.begun ?? Number.POSITIVE_INFINITY)) return
-    const marker = randomBytes(16).toString('hex')
+    const marker = newMarker()
     const order = { ...life.address, marker, what, timeoutMs, killWaitMs: life.terms.killWaitMs, hook }
     const { failure } = await run(order)
     if (failure !== null) failed(`Clean-up of ${life.address.agentId}: ${failure}`)

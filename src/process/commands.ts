@@ -3,9 +3,7 @@
  * is over when its whole tree is. Raw `child_process`, acting on `exit`: whoever still holds the output of a command that
  * has ended delays nothing.
  */
-
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { stripVTControlCharacters } from 'node:util'
 import { type LifeAddress, lifeKey } from '../../machines/events.ts'
@@ -17,6 +15,7 @@ import { type Environment, environmentFor } from './launch.ts'
 import { cwdFailure, type Execution, explain } from './launch-errors.ts'
 import type { CommandEnd, CommandOrder, LauncherEvents, LifeTerms } from './launcher.ts'
 import { Life } from './life.ts'
+import { newMarker } from './marker.ts'
 import { Reaper } from './reaper.ts'
 import { removeFolder } from './remove-folder.ts'
 import type { Spared } from './spared.ts'
@@ -168,7 +167,7 @@ export class Commands {
 
   /** A probe carries the marker of its agent: searched for by that, the agent would be found as well, and ended. */
   #lifeOf({ agentId, incarnation, marker: own, killWaitMs, hook }: CommandOrder): Life {
-    const marker = hook === null ? randomBytes(16).toString('hex') : own
+    const marker = hook === null ? newMarker() : own
     return new Life({ ...BARE, agentId, incarnation, marker, killWaitMs }, this.#options.spared)
   }
 }

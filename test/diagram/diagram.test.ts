@@ -1,9 +1,10 @@
 /** What runs, as a picture: the tree of it all, and one agent in its machine. */
 import { instance } from '@viz-js/viz'
 import t from 'tap'
-import { diagram, formatOf } from '../../src/diagram/index.ts'
+import { diagram, formatOf, MACHINES } from '../../src/diagram/index.ts'
 import { MOST_AGENTS, treeOf } from '../../src/diagram/system.ts'
 import { drawableTree } from '../../src/observe/tree.ts'
+import { VIEWS } from '../../src/observe/views.ts'
 import type { AgentRecord } from '../../src/registry/record.ts'
 import { crew, FOREVER, nothingIsLeft, refusal } from '../support.ts'
 
@@ -34,6 +35,13 @@ const textsOf = (svg: string): string[] =>
       .replaceAll('&gt;', '>')
       .replaceAll('&amp;', '&'),
   )
+
+t.test('every machine that is drawn is among those that can be asked for', async (t) => {
+  t.strictSame(
+    VIEWS.map(({ name }) => name),
+    MACHINES,
+  )
+})
 
 t.test('all that runs is a tree of root, groups and agents, whatever they are called', async (t) => {
   const reeve = await crew(t)
