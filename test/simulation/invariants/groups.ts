@@ -108,9 +108,16 @@ function comesAfter(world: World, { path, failedMs }: Crew, known: Known): void 
 }
 
 /** Its supervisor before did not take it along when it died. */
-const goesOn = ({ truth, embedder }: World, { spec, agent }: Known): boolean => {
-  const life = truth.lives.get(lifeKey({ agentId: spec.id, incarnation: agent.incarnation }))
-  return spec.onSupervisorDeath === 'adopt' || (life?.forkedAtMs ?? 0) >= embedder.sinceMs
+const goesOn = ({ truth, embedder }: World, { spec, agent, entries }: Known): boolean => {
+  const { incarnation } = agent
+  const life = truth.lives.get(lifeKey({ agentId: spec.id, incarnation }))
+  // One that was never forked is of the supervisor that asked for it.
+  const isAsked = (entry: Entry) =>
+    entry.incarnation === incarnation &&
+    entry.to === 'spawning' &&
+    entry.supervisorId === embedder.supervisor.id
+  const isOwn = life ? life.forkedAtMs >= embedder.sinceMs : entries.some(isAsked)
+  return spec.onSupervisorDeath === 'adopt' || isOwn
 }
 
 const staysDown = ({ spec }: Known, to: Entry['to']): boolean => {
