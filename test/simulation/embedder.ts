@@ -249,6 +249,7 @@ export class Embedder {
         removed: false,
         ready: undefined,
         ended: undefined,
+        endedAtMs: Number.NaN,
       }
       for (const entry of known.entries) {
         known.record = fold(known.record, entry)
@@ -294,6 +295,7 @@ export class Embedder {
     )
     agent.ended.then((record) => {
       known.ended = record?.state
+      known.endedAtMs = this.nowMs
       world.trace(`< ended of ${spec.id}: ${record?.state}`)
       if (!record || (!isEnd(record.state) && !this.stopping))
         world.violated('ready and ended say what the record says', `${spec.id} has ended as ${record?.state}`)

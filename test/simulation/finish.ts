@@ -1,5 +1,6 @@
 /** The end of a run: the bad luck ends, everything is brought home, and nothing is left of it. */
-import { type AgentState, isEnd } from '../../machines/events.ts'
+import { type AgentState, isEnd, lifeKey } from '../../machines/events.ts'
+import type { AgentRecord } from '../../src/registry/record.ts'
 import { isInner } from './crews.ts'
 import { inhabit } from './inhabit.ts'
 import { mayStay } from './invariants/processes.ts'
@@ -74,6 +75,14 @@ export function checkFinally(world: World): void {
       .filter(({ agent: { record } }) => record.pid !== null && !escaped.has(record.pid))
       .map(({ agent: { record } }) => `${record.id} is ${record.state}, and ${record.pid} is named nowhere`),
   )
+  finally_(
+    'P2 whom stop() gave up had been killed before',
+    givenUp
+      .filter(
+        ({ agent: { record }, endedAtMs }) => record.pid !== null && killedAtMs(world, record) > endedAtMs,
+      )
+      .map(({ agent: { record } }) => `${record.id} was given up, and ${record.pid} had had no SIGKILL`),
+  )
   const named = new Set(world.sessions.flatMap(({ told }) => told.flatMap((entry) => entry.escaped ?? [])))
   const left: string[] = []
   for (const [key, processes] of kernel.byLife) {
@@ -109,3 +118,6 @@ export function checkFinally(world: World): void {
       .map(({ pid }) => `launcher ${pid} is there`),
   )
 }
+
+const killedAtMs = ({ truth }: World, { id, incarnation }: AgentRecord): number =>
+  truth.lives.get(lifeKey({ agentId: id, incarnation }))?.killedAtMs ?? Number.POSITIVE_INFINITY

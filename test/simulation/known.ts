@@ -35,4 +35,5 @@ export interface Known {
   removed: boolean
   ready: string | undefined
   ended: string | undefined
+  endedAtMs: number
 }

@@ -23,6 +23,8 @@ export interface LifeTruth {
   readonly forkedAtMs: number
   /** Signals that reached its leader, ours. */
   readonly received: Map<NodeJS.Signals, number>
+  /** When the first SIGKILL of ours reached it. */
+  killedAtMs: number
   /** How often someone else took over its end: a new launcher, or a launcher that is left alone. */
   handovers: number
   /** When it gave a sign of life, the newest last. */
@@ -66,6 +68,7 @@ export class Truth {
       supervisor,
       forkedAtMs: nowMs,
       received: new Map(),
+      killedAtMs: Number.POSITIVE_INFINITY,
       handovers: 0,
       signs: [],
       held: null,

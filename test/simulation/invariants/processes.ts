@@ -34,7 +34,10 @@ export function onSignal(world: World, process: SimProcess, signal: NodeJS.Signa
   if (process !== life.leader || signal === 'SIGCONT') return
   const received = (life.received.get(signal) ?? 0) + 1
   life.received.set(signal, received)
-  if (signal === 'SIGKILL') return
+  if (signal === 'SIGKILL') {
+    life.killedAtMs = Math.min(life.killedAtMs, world.nowMs)
+    return
+  }
   world.checking(ONE_SIGNAL)
   const own = life.order.rungs.filter((rung) => 'signal' in rung && rung.signal === signal).length
   const rungs = own + (signal === 'SIGINT' && truth.isCancelled(key) ? 1 : 0)
