@@ -10,7 +10,6 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import t from 'tap'
 import type { AgentSpec } from '../../src/index.ts'
 import {
@@ -220,8 +219,14 @@ t.test(
   async (t) => {
     const c = await crew(t)
     for (let i = 0; i < 50; i += 1) c.spawn({ command: ['true'] })
-    const delay = monitorEventLoopDelay({ resolution: 1 })
-    delay.enable()
+    // Between two turns of the loop, in CPU time: how long that takes is the machine's, which may have others to serve.
+    let [before, mostMs] = [process.cpuUsage(), 0]
+    const turns = setInterval(() => {
+      const { user, system } = process.cpuUsage(before)
+      before = process.cpuUsage()
+      mostMs = Math.max(mostMs, (user + system) / 1000)
+    }, 1)
+    t.teardown(() => clearInterval(turns))
     const took: number[] = []
     const agents = Array.from({ length: 1000 }, () => {
       const began = performance.now()
@@ -236,11 +241,10 @@ t.test(
     )
     t.ok((took[500] ?? 99) < 20, 'the usual call')
     t.ok((took[990] ?? 99) < 500, 'nearly every call, on a tired machine')
-    delay.reset()
+    before = process.cpuUsage()
     const records = await soon(Promise.all(agents.map(({ ended }) => ended)), 'all have ended', 90_000)
-    delay.disable()
-    t.comment(`the loop was blocked for ${(delay.max / 1e6).toFixed(1)} ms at most`)
-    t.ok(delay.max / 1e6 < 5000)
+    t.comment(`the loop worked for ${mostMs.toFixed(1)} ms at most without a turn`)
+    t.ok(mostMs < 2000)
     t.ok(records.every(({ state }) => state === 'completed'))
   },
 )
