@@ -188,11 +188,14 @@ function changed(base: Trail, entry: Entry, policy: RestartPolicy): Partial<Trai
       return { ...said, waiting: event === 'queued' }
     default: {
       // The end itself says whether a further life was still asked for.
-      const ended = { ...said, again: evidence?.again === true }
+      const ended = { ...said, again: evidence?.again === true, ...(base.waiting && NEVER_BEGUN) }
       return event === 'spawn_failed' ? { ...ended, exitedAt: at } : ended
     }
   }
 }
+
+/** An end in the line of a lane: there was no life that a policy could repeat. */
+const NEVER_BEGUN = { waiting: false, over: true } as const
 
 /** A pause by policy counts as an automatic restart, a further life that was asked for does not. */
 function paused(base: Trail, entry: Entry, { backoff }: RestartPolicy): Partial<Trail> {

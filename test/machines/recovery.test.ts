@@ -166,3 +166,26 @@ t.test('an end of which nobody said what follows: its policy decides, what was a
   ]
   t.match(afterEnd(told(...begun(), ...stopped), policy, at), { restart: false }, 'stopped after all')
 })
+
+t.test(
+  'one that ended while it waited for its lane waits no more, and no policy brings it back',
+  async (t) => {
+    const queued = entry(null, 'spawning', 'queued')
+    t.match(told(queued), { waiting: true })
+    const at = { nowMs: 0, dice: 0, msOf: Date.parse }
+    const error = { code: 'group_over', message: 'its group was over' } as const
+    for (const end of [
+      entry('spawning', 'killed', 'stop', { reason: user }),
+      entry('spawning', 'crashed', 'spawn_failed', { error }),
+    ]) {
+      const trail = told(queued, end)
+      t.match(trail, { waiting: false, state: end.to })
+      t.match(afterEnd(trail, policy, at), { restart: false })
+      // Started anew, it may wait anew.
+      t.match(told(queued, end, { ...entry(end.to, 'spawning', 'queued'), incarnation: 2 }), {
+        waiting: true,
+        over: false,
+      })
+    }
+  },
+)
