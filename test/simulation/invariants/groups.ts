@@ -158,9 +158,12 @@ export function gaveUp(world: World, path: string): void {
 
 /** A process begins: whoever had to go before it has gone. */
 export function afterOthers(world: World, order: LaunchOrder): void {
-  const group = world.knownOf(order.agentId)?.spec.group
+  const known = world.knownOf(order.agentId)
+  const group = known?.spec.group
   for (const [key, vow] of world.vows) {
     if (vow.agentId === null ? !isWithin(group, vow.path) : vow.agentId !== order.agentId) continue
+    // A group within one that gives up works on until its own turn to end has come, as OTP's inner supervisors do.
+    if (vow.agentId === null && group !== vow.path && !wasTakenAlong(known, order)) continue
     world.checking(TOGETHER)
     for (const life of vow.lives)
       if (isAlive(world, life))
@@ -171,6 +174,11 @@ export function afterOthers(world: World, order: LaunchOrder): void {
     world.vows.delete(key)
   }
 }
+
+/** Its life before ended with others. */
+const wasTakenAlong = (known: Known | undefined, { incarnation }: LaunchOrder): boolean =>
+  known?.entries.findLast((each) => each.incarnation === incarnation - 1 && isEnd(each.to))?.reason?.kind ===
+  'strategy'
 
 /** What is asked of the last of them is asked when all others are gone. */
 export function* leftInTime(world: World): Generator<string> {
