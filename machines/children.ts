@@ -369,7 +369,8 @@ class Keeper {
     }
     if (child.intent !== 'by_policy' || children.closing) {
       this.#end(child, this.#asked(child, over))
-      this.#usedUp(child, over.reason)
+      // Of one that had exited by itself only what was asked says so.
+      this.#usedUp(child, over.reason ?? child.asked)
       return
     }
     const cause = `${child.spec.name} ${over.end}`

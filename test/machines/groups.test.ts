@@ -475,6 +475,22 @@ t.test('a significant member whose time is over between two lives shuts its grou
 })
 
 t.test(
+  'a significant member whose time is over while it is cleaned up after has ended by itself',
+  async (t) => {
+    const crew = new Crew()
+    crew.open('crew', { strategy: 'one_for_one', autoShutdown: 'any_significant' })
+    crew.start('crew', 'child1', { type: 'transient', significant: true })
+    crew.start('crew', 'bystander')
+    crew.exit('child1', 0)
+    t.equal(crew.statesOf('child1').at(-1), 'reaping')
+    crew.send({ type: 'STOP', agentId: 'child1', reason: { kind: 'ttl', by: 'supervisor' } })
+    crew.settle()
+    t.match(crew.end('child1'), { to: 'completed' })
+    t.equal(crew.state('crew'), 'stopped')
+  },
+)
+
+t.test(
   'significant_bystander: a significant member that is ended with the others shuts nothing down',
   async (t) => {
     for (const strategy of ['one_for_all', 'rest_for_one'] as const) {

@@ -114,7 +114,7 @@ const goesOn = ({ truth, embedder }: World, { spec, agent, entries }: Known): bo
   // One that was never forked is of the supervisor that asked for it.
   const isAsked = (entry: Entry) =>
     entry.incarnation === incarnation &&
-    entry.to === 'spawning' &&
+    (entry.from === null || entry.to === 'spawning') &&
     entry.supervisorId === embedder.supervisor.id
   const isOwn = life ? life.forkedAtMs >= embedder.sinceMs : entries.some(isAsked)
   return spec.onSupervisorDeath === 'adopt' || isOwn
