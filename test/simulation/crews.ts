@@ -26,6 +26,8 @@ export interface Crew {
 export interface Vow {
   readonly why: string
   readonly lives: readonly string[]
+  /** Lives that were asked for by then, and not forked. */
+  readonly asked: readonly string[]
   readonly atMs: number
   /** Whoever waits for that: one agent, or whoever is in the group. */
   readonly agentId: string | null

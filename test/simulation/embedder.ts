@@ -129,7 +129,8 @@ export class Embedder {
       const since = known.entries.slice(known.wishedAfter)
       const heard = since.some(({ reason, evidence }) => reason && !isPassing(reason) && !evidence?.again)
       const wish = heard ? known.wish : 'run'
-      const taken = { ...known, agent, wish, cancelledAtMs: heard ? known.cancelledAtMs : null }
+      const isCalledOff = since.some(({ reason }) => reason?.kind === 'cancelled')
+      const taken = { ...known, agent, wish, cancelledAtMs: isCalledOff ? known.cancelledAtMs : null }
       this.known.set(id, taken)
       if (isSpent(taken)) this.#spent(taken)
       this.watchPromises(taken, true)

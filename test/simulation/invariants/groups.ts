@@ -3,6 +3,7 @@
  * when it was too often. Held against the lives that there are: whoever has to go is dead before another one begins.
  */
 import { type Entry, isEnd, lifeKey } from '../../../machines/events.ts'
+import { isCrashlike } from '../../../machines/restart.ts'
 import type { LaunchOrder } from '../../../src/process/launcher.ts'
 import { type Crew, isWithin } from '../crews.ts'
 import type { Known } from '../known.ts'
@@ -30,6 +31,12 @@ const livesOf = (world: World, members: readonly Known[]): string[] =>
   members
     .map(({ spec, agent }) => lifeKey({ agentId: spec.id, incarnation: agent.incarnation }))
     .filter((key) => isAlive(world, key))
+
+/** Of those whose process is asked for: it may be forked a moment later, and ends with the others. */
+const begunOf = (members: readonly Known[]): string[] =>
+  members
+    .filter(({ agent }) => agent.state === 'spawning')
+    .map(({ spec, agent }) => lifeKey({ agentId: spec.id, incarnation: agent.incarnation }))
 
 function isAlive(world: World, key: string): boolean {
   const leader = world.truth.lives.get(key)?.leader
@@ -59,7 +66,9 @@ export function inGroup(world: World, entry: Entry, known: Known): void {
   const isHeard = world.embedder.sinceMs < world.nowMs
   if (isHeard && evidence?.notRestarted === 'restart intensity exceeded')
     world.overdone.set(crew.path, world.nowMs)
-  const byItself = !reason && known.wish === 'run' && staysDown(known, to)
+  // What it is ended for by its supervisor is a failure of its own: it was not ready in time, it stalled.
+  const isItsOwn = !reason || isCrashlike(reason)
+  const byItself = isItsOwn && known.wish === 'run' && staysDown(known, to)
   // What has used itself up has ended by nobody's wish.
   const isUsedUp = reason?.kind === 'ttl' || reason?.kind === 'budget'
   if (known.spec.significant && (byItself || isUsedUp) && !evidence?.again && goesOn(world, known)) {
@@ -90,7 +99,7 @@ function failed(world: World, crew: Crew, known: Known): void {
     (other) => other !== known && (strategy === 'one_for_all' || placeIn(world, path, other) > place),
   )
   vows.delete(id)
-  vows.set(id, { why: strategy, agentId: id, path, lives: livesOf(world, affected), atMs: nowMs })
+  vows.set(id, { why: strategy, agentId: id, path, lives: livesOf(world, affected), asked: [], atMs: nowMs })
 }
 
 /** It is ended with one that failed: that one was spawned before it. */
@@ -139,6 +148,7 @@ function significant(world: World, crew: Crew, known: Known): void {
     agentId: null,
     path,
     lives: livesOf(world, rest),
+    asked: begunOf(rest),
     atMs: world.nowMs,
   })
 }
@@ -152,8 +162,15 @@ export function gaveUp(world: World, path: string): void {
   if (!crew) return
   crew.restartsMs = []
   crew.gaveUpMs = world.nowMs
-  const lives = livesOf(world, membersOf(world, path))
-  world.vows.set(`gave up ${path}`, { why: 'it gave up', agentId: null, path, lives, atMs: world.nowMs })
+  const members = membersOf(world, path)
+  world.vows.set(`gave up ${path}`, {
+    why: 'it gave up',
+    agentId: null,
+    path,
+    lives: livesOf(world, members),
+    asked: begunOf(members),
+    atMs: world.nowMs,
+  })
 }
 
 /** A process begins: whoever had to go before it has gone. */
@@ -164,6 +181,7 @@ export function afterOthers(world: World, order: LaunchOrder): void {
     if (vow.agentId === null ? !isWithin(group, vow.path) : vow.agentId !== order.agentId) continue
     // A group within one that gives up works on until its own turn to end has come, as OTP's inner supervisors do.
     if (vow.agentId === null && group !== vow.path && !wasTakenAlong(known, order)) continue
+    if (vow.asked.includes(lifeKey(order))) continue
     world.checking(TOGETHER)
     for (const life of vow.lives)
       if (isAlive(world, life))
