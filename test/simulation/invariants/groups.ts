@@ -180,7 +180,7 @@ export function afterOthers(world: World, order: LaunchOrder): void {
   for (const [key, vow] of world.vows) {
     if (vow.agentId === null ? !isWithin(group, vow.path) : vow.agentId !== order.agentId) continue
     // A group within one that gives up works on until its own turn to end has come, as OTP's inner supervisors do.
-    if (vow.agentId === null && group !== vow.path && !wasTakenAlong(known, order)) continue
+    if (vow.agentId === null && group !== vow.path && !wasTakenAlong(known, order, vow.path)) continue
     if (vow.asked.includes(lifeKey(order))) continue
     world.checking(TOGETHER)
     for (const life of vow.lives)
@@ -193,10 +193,11 @@ export function afterOthers(world: World, order: LaunchOrder): void {
   }
 }
 
-/** Its life before ended with others. */
-const wasTakenAlong = (known: Known | undefined, { incarnation }: LaunchOrder): boolean =>
-  known?.entries.findLast((each) => each.incarnation === incarnation - 1 && isEnd(each.to))?.reason?.kind ===
-  'strategy'
+/** Its life before was ended by that group. */
+function wasTakenAlong(known: Known | undefined, { incarnation }: LaunchOrder, path: string): boolean {
+  const end = known?.entries.findLast((each) => each.incarnation === incarnation - 1 && isEnd(each.to))
+  return end?.reason?.kind === 'strategy' && end.reason.by === path
+}
 
 /** What is asked of the last of them is asked when all others are gone. */
 export function* leftInTime(world: World): Generator<string> {
