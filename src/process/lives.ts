@@ -77,6 +77,8 @@ const NOTHING_SEEN: Exit = { code: null, signal: null }
 
 export class Lives {
   readonly #lives = new Map<string, Life>()
+  /** Launches under way, by life. */
+  readonly #launches = new Map<string, Promise<void>>()
   readonly #spared: Spared
   readonly #clock: Clock
   readonly #events: LauncherEvents
@@ -242,7 +244,22 @@ export class Lives {
     if (life === undefined) return
     this.#book.begins(life.terms, true)
     if (this.#closing) this.#neverCame(life, failed('The launcher is closing: nothing is started any more.'))
-    else void this.#launch(life, order)
+    else this.#inTurn(life, order)
+  }
+
+  /**
+   * One that was withdrawn still puts away what it had made. The same life, of an agent that was removed and is spawned
+   * anew, has its files in the same places, and begins after that.
+   */
+  #inTurn(life: Life, order: LaunchOrder): void {
+    const key = lifeKey(order)
+    const before = this.#launches.get(key)
+    const launch = () => this.#launch(life, order)
+    const launching = before === undefined ? launch() : before.then(launch)
+    this.#launches.set(key, launching)
+    void launching.then(() => {
+      if (this.#launches.get(key) === launching) this.#launches.delete(key)
+    })
   }
 
   withdraw(address: LifeAddress): void {

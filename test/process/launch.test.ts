@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -162,6 +162,26 @@ both(t, "the command is looked up on the agent's own PATH", async (t, rig) => {
   const order = rig.order(['my-agent', '7'], { env: { PATH: `${join(folder, 'bin')}:/bin:/usr/bin` } })
   await rig.spawn(order)
   t.same((await rig.answer('EXITED', order)).exit, { code: 7, signal: null })
+})
+
+both(t, 'withdrawn and asked for anew at once, a life has its files in the same places', async (t, rig) => {
+  const folder = temporaryFolder(t)
+  const orders = Array.from({ length: 20 }, (_, i) =>
+    rig.order([fixture('runs-forever.sh')], { reportFile: join(folder, `${i}`) }),
+  )
+  for (const order of orders) {
+    rig.launcher.launch(order)
+    rig.launcher.withdraw(order)
+  }
+  for (const order of orders) {
+    await rig.answer('SPAWN_FAILED', order)
+    rig.launcher.release(order)
+    rig.launcher.launch(order)
+  }
+  for (const order of orders) {
+    await rig.answer('SPAWNED', order)
+    t.ok(existsSync(order.reportFile ?? ''), 'the file of this one')
+  }
 })
 
 both(t, 'a launch that is withdrawn is never forked, and answered once', async (t, rig) => {
