@@ -1,10 +1,11 @@
 /** The end of a run: the bad luck ends, everything is brought home, and nothing is left of it. */
-import { type AgentState, isEnd, lifeKey } from '../../machines/events.ts'
+import { isEnd, lifeKey } from '../../machines/events.ts'
 import type { AgentRecord } from '../../src/registry/record.ts'
 import { isInner } from './crews.ts'
 import { inhabit } from './inhabit.ts'
 import { mayStay } from './invariants/processes.ts'
 import { checkStanding } from './invariants/standing.ts'
+import { isGivenUp } from './known.ts'
 import { lives } from './machine/process.ts'
 import type { World } from './world.ts'
 
@@ -68,7 +69,7 @@ export function checkFinally(world: World): void {
     [embedder.registry, embedder.sink].filter(({ afterClose }) => afterClose > 0).map(({ name }) => name),
   )
   const escaped = new Set(stopped?.escaped)
-  const givenUp = [...embedder.known.values()].filter(({ ended }) => ended && !isEnd(ended as AgentState))
+  const givenUp = [...embedder.known.values()].filter(isGivenUp)
   finally_(
     'P6 stop() names whom it gave up',
     givenUp

@@ -1,5 +1,5 @@
 /** What the program that embeds a supervisor knows, and what it is owed. */
-import type { Entry } from '../../machines/events.ts'
+import { type AgentState, type Entry, isEnd } from '../../machines/events.ts'
 import type { Agent } from '../../src/agent.ts'
 import type { AgentRecord } from '../../src/registry/record.ts'
 import type { NamedSpec } from './specs.ts'
@@ -34,6 +34,9 @@ export interface Known {
   runningSinceMs: number
   removed: boolean
   ready: string | undefined
-  ended: string | undefined
+  ended: AgentState | undefined
   endedAtMs: number
 }
+
+/** The time of stop() ran out over it: that it lives is its last word, told to whoever waited for its end. */
+export const isGivenUp = ({ ended }: Known): boolean => ended !== undefined && !isEnd(ended)

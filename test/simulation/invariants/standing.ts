@@ -1,8 +1,8 @@
 /** What has to hold after every step. */
 import { isDeepStrictEqual } from 'node:util'
-import { type AgentState, isEnd, lifeKey } from '../../../machines/events.ts'
+import { isEnd, lifeKey } from '../../../machines/events.ts'
 import type { AgentRecord } from '../../../src/registry/record.ts'
-import type { Known } from '../known.ts'
+import { isGivenUp, type Known } from '../known.ts'
 import { lives } from '../machine/process.ts'
 import type { Store } from '../store.ts'
 import type { World } from '../world.ts'
@@ -120,9 +120,8 @@ function* listed(world: World, record: AgentRecord, calmMs: number): Generator<s
     const { leader } = life
     if (leader.pid !== pid) yield `${key} is listed with pid ${pid}, and has ${leader.pid}`
     if (leader.diedAtMs === null) return
-    // The time of stop() ran out over it: that is its last word, and told to whoever waited for its end.
-    const { ended } = world.embedder.known.get(id) ?? {}
-    if (world.embedder.stopping && ended !== undefined && !isEnd(ended as AgentState)) return
+    const known = world.embedder.known.get(id)
+    if (world.embedder.stopping && known && isGivenUp(known)) return
     const bound = life.launcher === world.launchers.serving?.party ? LISTED_MS : WATCHED_MS
     const deadMs = world.nowMs - leader.diedAtMs
     if (Math.min(deadMs, calmMs) > bound)
