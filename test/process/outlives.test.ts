@@ -162,8 +162,13 @@ t.test('homes whose supervisor and launcher are gone are cleared away, and no ot
   const [agent] = (await supervisor.agents(order)) as [ProcessIdentity]
   const stray = mustIdentify((await pidsIn(pids))[0] as number)
   await live.launcher()
-  for (const { pid } of launchers) process.kill(pid, 'SIGKILL')
+  // Stopped first: neither goes on without its supervisor, nor is it replaced by one that still lives.
+  for (const { pid } of launchers) process.kill(pid, 'SIGSTOP')
   await Promise.all([supervisor.kill(), elsewhere.kill()])
+  for (const launcher of launchers) {
+    process.kill(launcher.pid, 'SIGKILL')
+    await untilDead(launcher)
+  }
   const book = join(run, 'elsewhere', 'launcher-v2-fixture-1.book')
   writeFileSync(book, readFileSync(book, 'utf8').replaceAll('"host":"', '"host":"other-'))
   const old = new Date(realClock.wallNow() - 7_200_000)
@@ -175,7 +180,7 @@ t.test('homes whose supervisor and launcher are gone are cleared away, and no ot
   const rig = new Rig(homeIn(run, 'own'))
   await rig.serve(t, 'process', { ephemeral: true, leftovers: run })
   const gone = ['dead', 'never'].map((name) => join(run, name))
-  await until('what was left is gone', () => !gone.some(existsSync), 10_000)
+  await until(`${gone} are gone`, () => !gone.some(existsSync))
   t.notOk(isAlive(agent) || isAlive(stray), 'its agents were ended first')
   t.same(readdirSync(run).sort(), ['elsewhere', 'fresh', 'live', 'own', 'strange'])
   t.ok(existsSync(join(run, 'strange', 'notes.txt')))
