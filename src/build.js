@@ -1,10 +1,14 @@
 /**
- * Builds `dist/`, for `npm run build`: what the compiler makes of the sources, the page with its assets, and then each
- * program that Reeve starts as a process of its own put together into few files, in place. Half of what such a start took
- * was Node finding and reading its fifty to two hundred modules. What is imported stays as the compiler left it.
+ * Builds `dist/`: JavaScript out of the sources, the page with its assets, and, unless told `--javascript`, the types of
+ * what is published. Types are erased, so what runs does not wait for the compiler: that takes twenty times as long, and
+ * checks everything in a step of its own (`npm run typecheck`).
+ *
+ * A module becomes a module. But each program that Reeve starts as a process of its own is put together into few files, in
+ * its place: half of what such a start took was Node finding and reading its fifty to two hundred modules.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { cp, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,47 +18,79 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const BUILT = path.join(ROOT, 'dist')
 const ASSETS = 'src/observe/dashboard/assets'
 /** All of them, and the parts that they share, lie one folder deep in `dist/src`: see `whereItWas`. */
-const PROGRAMS = ['src/cli/main.js', 'src/daemon/daemon-host.js', 'src/process/launcher-host.js']
+const PROGRAMS = ['src/cli/main.ts', 'src/daemon/daemon-host.ts', 'src/process/launcher-host.ts']
+
+const modules = ['machines', 'src', 'test'].flatMap((folder) =>
+  readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.startsWith('fixtures'))
+    .map((file) => path.join(folder, file)),
+)
+
+/** Every import stays what it is, but of the built file. */
+const apart = {
+  name: 'apart',
+  /** @param {esbuild.PluginBuild} build */
+  setup(build) {
+    build.onResolve({ filter: /^/ }, ({ path: file, kind }) =>
+      kind === 'entry-point' ? null : { path: file.replace(/^(\..*)\.ts$/, '$1.js'), external: true },
+    )
+  },
+}
 
 /** What a module finds beside itself it finds from where it is now, too. */
 const whereItWas = {
   name: 'where-it-was',
   /** @param {esbuild.PluginBuild} build */
   setup(build) {
-    build.onLoad({ filter: /\.js$/ }, async ({ path: file }) => {
-      if (!file.startsWith(BUILT)) return null
-      const from = path.posix.join('..', path.relative(path.join(BUILT, 'src'), file))
+    build.onLoad({ filter: /\.ts$/ }, async ({ path: file }) => {
+      const from = path.posix.join('..', path.relative(path.join(ROOT, 'src'), file)).replace(/ts$/, 'js')
       const here = `new URL(${JSON.stringify(from)}, import.meta.url).href`
-      return { contents: (await readFile(file, 'utf8')).replaceAll('import.meta.url', here) }
+      return { contents: (await readFile(file, 'utf8')).replaceAll('import.meta.url', here), loader: 'ts' }
     })
   },
 }
 
-/** @param {string} project */
-async function compile(project) {
-  const [code] = await once(spawn('tsc', ['-p', project], { cwd: ROOT, stdio: 'inherit' }), 'exit')
+/**
+ * @param {string[]} entryPoints
+ * @param {Partial<esbuild.BuildOptions>} options
+ */
+const javascript = (entryPoints, options) =>
+  esbuild.build({
+    entryPoints,
+    absWorkingDir: ROOT,
+    outdir: BUILT,
+    outbase: ROOT,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20.19',
+    sourcemap: true,
+    logLevel: 'warning',
+    ...options,
+  })
+
+async function types() {
+  const [code] = await once(
+    spawn('tsc', ['-p', 'tsconfig.types.json'], { cwd: ROOT, stdio: 'inherit' }),
+    'exit',
+  )
   if (code !== 0) process.exit(1)
 }
 
 await rm(BUILT, { recursive: true, force: true })
 await Promise.all([
-  compile('tsconfig.json'),
-  compile('tsconfig.page.json'),
+  javascript(
+    modules.filter((file) => !PROGRAMS.includes(file)),
+    { plugins: [apart] },
+  ),
+  ...PROGRAMS.map((program) =>
+    javascript([program], {
+      splitting: true,
+      chunkNames: 'src/shared/[name]-[hash]',
+      packages: 'external',
+      plugins: [whereItWas],
+    }),
+  ),
   cp(path.join(ROOT, ASSETS), path.join(BUILT, ASSETS), { recursive: true }),
+  process.argv.includes('--javascript') ? null : types(),
 ])
-for (const program of PROGRAMS)
-  await esbuild.build({
-    entryPoints: [path.join(BUILT, program)],
-    outdir: BUILT,
-    outbase: BUILT,
-    chunkNames: 'src/shared/[name]-[hash]',
-    allowOverwrite: true,
-    bundle: true,
-    splitting: true,
-    packages: 'external',
-    platform: 'node',
-    format: 'esm',
-    target: 'node20.19',
-    sourcemap: true,
-    plugins: [whereItWas],
-  })

@@ -12,7 +12,7 @@ import t from 'tap'
 const JOBS = 5
 /** A process that has not ended by then is ended, with a word on what it was doing. */
 const TIMEOUT_MS = 300_000
-/** Small files of a folder share a process, so many at a time: what they load costs more than what most of them do. */
+/** The others share a process, so many at a time: what they load costs more than what most of them do. */
 const TOGETHER = 8
 /**
  * What takes long, or whose own tests run side by side, has a process of its own. It begins, so that none of it is left
@@ -55,14 +55,9 @@ const files = readdirSync(here, { recursive: true, encoding: 'utf8' })
       placeIn(FIRST, dirname(a)) - placeIn(FIRST, dirname(b)) ||
       (a < b ? -1 : 1),
   )
-const groups: string[][] = []
-for (const file of files) {
-  const group = groups.at(-1)
-  const [other = file] = group ?? []
-  const fits = dirname(other) === dirname(file) && ![other, file].some((each) => OF_ITS_OWN.includes(each))
-  if (group && fits && group.length < TOGETHER) group.push(file)
-  else groups.push([file])
-}
+const groups: string[][] = files.filter((file) => OF_ITS_OWN.includes(file)).map((file) => [file])
+const others = files.slice(groups.length)
+while (others.length > 0) groups.push(others.splice(0, TOGETHER))
 
 /**
  * tap gives every process that it starts a loader and V8's coverage by NODE_OPTIONS, and so to all that a test starts: a

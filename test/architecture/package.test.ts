@@ -19,7 +19,14 @@ t.test('every export is there, with its types', async (t) => {
       continue
     }
     t.strictSame(Object.keys(target), ['types', 'default'], `${name}: types come first`)
-    for (const file of Object.values(target)) t.ok(existsSync(built(file)), `${name}: ${file}`)
+    const { types = '', default: module = '' } = target
+    t.ok(existsSync(built(module)), `${name}: ${module}`)
+    // Types are made for what is published, of the same source.
+    t.equal(types, module.replace(/\.js$/, '.d.ts'))
+    t.ok(
+      existsSync(path.join(ROOT, types.replace('./dist/', '').replace('.d.ts', '.ts'))),
+      `${name}: ${types}`,
+    )
     const published = manifest.files.some((folder: string) => target.default?.startsWith(`./${folder}`))
     t.ok(published, `${name} is among the files that are published`)
   }

@@ -1,4 +1,4 @@
-/** The public types, held by the compiler: this file builds only while they take and refuse what they should. */
+/** The public types, held by the compiler (`npm run typecheck`): they take and refuse what they should. */
 import t from 'tap'
 import {
   type Agent,
