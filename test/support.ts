@@ -175,7 +175,7 @@ export const inlineCrew = (t: Test, options: SupervisorOptions = {}): Promise<Cr
   crew(t, { launcher: 'inline', ...options })
 
 /** The process that forks for this crew: another one than ours. */
-export const launcherOf = (of: Supervisor): Promise<number> =>
+export const launcherOf = (of: Pick<Supervisor, 'home'>): Promise<number> =>
   until(
     () =>
       readdirSync('/proc')

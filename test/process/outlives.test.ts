@@ -158,17 +158,11 @@ t.test('homes whose supervisor and launcher are gone are cleared away, and no ot
   const supervisor = ephemeral('dead', [order])
   const live = ephemeral('live', [])
   const elsewhere = ephemeral('elsewhere', [])
-  const launchers = await Promise.all([supervisor.launcher(), elsewhere.launcher()])
+  await elsewhere.launcher()
   const [agent] = (await supervisor.agents(order)) as [ProcessIdentity]
   const stray = mustIdentify((await pidsIn(pids))[0] as number)
   await live.launcher()
-  // Stopped first: neither goes on without its supervisor, nor is it replaced by one that still lives.
-  for (const { pid } of launchers) process.kill(pid, 'SIGSTOP')
-  await Promise.all([supervisor.kill(), elsewhere.kill()])
-  for (const launcher of launchers) {
-    process.kill(launcher.pid, 'SIGKILL')
-    await untilDead(launcher)
-  }
+  await Promise.all([supervisor.killWithLauncher(), elsewhere.killWithLauncher()])
   const book = join(run, 'elsewhere', 'launcher-v2-fixture-1.book')
   writeFileSync(book, readFileSync(book, 'utf8').replaceAll('"host":"', '"host":"other-'))
   const old = new Date(realClock.wallNow() - 7_200_000)

@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import type { LifeAddress, ProcessIdentity } from '../../machines/events.ts'
 import type { Launcher, LauncherAnswer, LauncherOptions, LaunchOrder } from '../../src/process/launcher.ts'
 import { Lines } from '../../src/process/protocol.ts'
-import { DIST, fixture, mustIdentify, until } from './rig.ts'
+import { DIST, fixture, mustIdentify, until, untilDead } from './rig.ts'
 
 type Given = Partial<Omit<LauncherOptions, 'clock' | 'events' | 'baseEnv'>>
 
@@ -66,6 +66,15 @@ export class Supervised {
   async kill(): Promise<void> {
     this.child.kill('SIGKILL')
     await this.#exited
+  }
+
+  /** With its launcher, both at once: stopped, a launcher neither acts alone nor is replaced meanwhile. */
+  async killWithLauncher(): Promise<void> {
+    const launcher = await this.launcher()
+    process.kill(launcher.pid, 'SIGSTOP')
+    await this.kill()
+    process.kill(launcher.pid, 'SIGKILL')
+    await untilDead(launcher)
   }
 
   /** The process that supervises. */

@@ -165,10 +165,8 @@ for (const mode of ['process', 'inline'] as const)
     const unwanted = rig.order([fixture('ignores-sigterm.sh')], { rungs: SIGTERM })
     const gone = rig.order([fixture('runs-forever.sh')], ADOPT)
     const supervisor = first([stays, unwanted, gone])
-    const launcher = await supervisor.launcher()
     const [staying, unwantedOne, going] = await supervisor.agents(stays, unwanted, gone)
-    process.kill(launcher.pid, 'SIGKILL')
-    await supervisor.kill()
+    await supervisor.killWithLauncher()
     process.kill((going as ProcessIdentity).pid, 'SIGKILL')
     await untilDead(going as ProcessIdentity)
 
@@ -195,10 +193,8 @@ t.test('both are killed amidst launches, again and again: no process is unknown'
     const batch = Array.from({ length: 10 }, () => rig.order([fixture('runs-forever.sh')], ADOPT))
     orders.push(...batch)
     const supervisor = first(batch, `round${round}`)
-    const launcher = await supervisor.launcher()
     await until('some', () => supervisor.said.filter(({ type }) => type === 'SPAWNED').length > round * 2)
-    process.kill(launcher.pid, 'SIGKILL')
-    await supervisor.kill()
+    await supervisor.killWithLauncher()
   }
   await second()
   for (const { terms, state } of rig.launcher.kept) {
@@ -284,10 +280,8 @@ t.test('what is damaged in a book is passed over, and said', async (t) => {
   const { home, rig, first, second } = scene(t)
   const order = rig.order([fixture('runs-forever.sh')], ADOPT)
   const supervisor = first([order])
-  const launcher = await supervisor.launcher()
   const [agent] = (await supervisor.agents(order)) as [ProcessIdentity]
-  process.kill(launcher.pid, 'SIGKILL')
-  await supervisor.kill()
+  await supervisor.killWithLauncher()
   const life = { agentId: order.agentId, incarnation: 1 }
   writeFileSync(
     join(home, 'launcher-v2-first-1.book'),

@@ -6,7 +6,6 @@ import t, { type Test } from 'tap'
 import { type Agent, type Group, memoryRegistry, type Supervisor } from '../../src/index.ts'
 import {
   alive,
-  type Crew,
   DIST,
   FOREVER,
   fixture,
@@ -407,7 +406,7 @@ t.test(
      await Promise.all(agents.map(({ ready }) => ready))`,
     )
     const pids = pidsOf(h)
-    remember(await launcherOf({ home: where.home } as Crew))
+    remember(await launcherOf(where))
     await killed(h)
     const reeve = await successor(t, where)
     remember(await launcherOf(reeve))

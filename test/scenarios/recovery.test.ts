@@ -8,7 +8,6 @@ import { sqliteRegistry } from '../../src/registry/sqlite.ts'
 import { Vigil } from '../../src/vigil.ts'
 import {
   alive,
-  type Crew,
   FOREVER,
   fixture,
   type Host,
@@ -24,7 +23,7 @@ import {
   untilDead,
 } from '../support.ts'
 import { openDatabase } from './database.ts'
-import { killed, pidsOf, place, predecessor, storyOf, successor } from './succession.ts'
+import { killed, killedWithLauncher, pidsOf, place, predecessor, storyOf, successor } from './succession.ts'
 
 nothingIsLeft(t)
 t.jobs = 2
@@ -57,7 +56,7 @@ for (const [who, kill] of Object.entries(DEATHS)) {
     const where = place(t)
     const h = await predecessor(t, where, THIRTY)
     const pids = pidsOf(h)
-    const launcher = await launcherOf({ home: where.home } as Crew)
+    const launcher = await launcherOf(where)
     remember(launcher)
     await kill(h, launcher)
     await h.exited
@@ -204,10 +203,7 @@ t.test(
      await new Promise((resolve) => setTimeout(resolve, 50))`,
     )
     const pids = pidsOf(h)
-    const launcher = await launcherOf({ home: where.home } as Crew)
-    remember(launcher)
-    process.kill(launcher, 'SIGKILL')
-    await killed(h)
+    await killedWithLauncher(h, where)
     const diedAt = Date.now()
     for (const name of ['temporary', 'permanent', 'hooked']) process.kill(pids.get(name) ?? 0, 'SIGKILL')
     await untilDead(['temporary', 'permanent', 'hooked'].map((name) => pids.get(name) ?? 0))
@@ -277,10 +273,7 @@ t.test(
       "await supervisor.spawn({ name: 'mine', id: 'mine', command: run('runs-forever.sh'), ...kept }).ready",
     )
     const pids = pidsOf(h)
-    const launcher = await launcherOf({ home: where.home } as Crew)
-    remember(launcher)
-    process.kill(launcher, 'SIGKILL')
-    await killed(h)
+    await killedWithLauncher(h, where)
     process.kill(pids.get('mine') ?? 0, 'SIGKILL')
     const other = await predecessor(
       t,
@@ -321,7 +314,7 @@ t.test('28. a fault over the last words of one agent leaves all taken over, and 
      await Promise.all(all.map(({ ready }) => ready))`,
   )
   const pids = pidsOf(h)
-  remember(await launcherOf({ home: where.home } as Crew))
+  remember(await launcherOf(where))
   await killed(h)
   for (const name of ['unlucky', 'next']) process.kill(pids.get(name) ?? 0, 'SIGKILL')
   await untilDead(['unlucky', 'next'].map((name) => pids.get(name) ?? 0))

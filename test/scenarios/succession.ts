@@ -3,7 +3,17 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { Entry } from '../../src/index.ts'
 import { sqliteRegistry } from '../../src/registry/sqlite.ts'
-import { type Crew, crew, type Host, host, remember, said, temporaryFolder } from '../support.ts'
+import {
+  type Crew,
+  crew,
+  type Host,
+  host,
+  launcherOf,
+  remember,
+  said,
+  temporaryFolder,
+  untilDead,
+} from '../support.ts'
 
 /** The folder of one succession: `home`, `agents.db`, and what fixtures write. */
 export interface Place {
@@ -53,6 +63,16 @@ export function pidsOf(h: Host): Map<string, number> {
 export async function killed(h: Host): Promise<void> {
   h.signal('SIGKILL')
   await h.exited
+}
+
+/** The launcher of this home too, both at once: stopped, it neither acts alone nor is replaced meanwhile. */
+export async function killedWithLauncher(h: Host, { home }: Place): Promise<void> {
+  const launcher = await launcherOf({ home })
+  remember(launcher)
+  process.kill(launcher, 'SIGSTOP')
+  await killed(h)
+  process.kill(launcher, 'SIGKILL')
+  await untilDead([launcher])
 }
 
 export const successor = (t: Test, { home, file }: Place): Promise<Crew> =>
