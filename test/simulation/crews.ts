@@ -1,4 +1,5 @@
 /** The groups of a run: with what they were opened, what failed in them, and whose life has to be over before others begin. */
+import type { AnyActorRef } from 'xstate'
 import type { RestartType } from '../../machines/restart.ts'
 import type { Strategy } from '../../machines/strategies.ts'
 import type { GroupOptions } from '../../src/group-options.ts'
@@ -16,6 +17,10 @@ export interface Crew {
   readonly autoShutdown: NonNullable<GroupOptions['autoShutdown']>
   /** Restarts of its members by their policies, in its window. */
   restartsMs: number[]
+  /** When all of it was down last: whatever starts it again, its window begins with that. */
+  restedMs: number
+  /** That of its present opening, under the present supervisor: it tells when all of it is down. */
+  actor: AnyActorRef | undefined
   /** Members that failed, by id, and when. */
   readonly failedMs: Map<string, number>
   /** When it said last that it gives up. */
@@ -98,6 +103,8 @@ export const ON_GROUPS: Actions = {
               : { restarts: intensity.restarts ?? 0, withinMs: Number(intensity.within) },
           autoShutdown,
           restartsMs: [],
+          restedMs: Number.NEGATIVE_INFINITY,
+          actor: undefined,
           failedMs: new Map(),
           gaveUpMs: Number.NEGATIVE_INFINITY,
         })

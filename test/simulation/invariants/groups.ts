@@ -48,12 +48,7 @@ export function inGroup(world: World, entry: Entry, known: Known): void {
   const crew = path === undefined ? undefined : world.crews.get(path)
   if (!crew) return
   const { event, evidence, from, to, reason } = entry
-  // It is started again with a group around it; of one that came down by itself meanwhile, that alone is said.
-  const downAlready = event === 'regroup' && crew.path.includes('/') && reason?.kind !== 'strategy'
-  if (downAlready || (reason?.kind === 'strategy' && reason.by !== crew.path)) crew.restartsMs = []
-  // One that fails takes groups beside it along, also those of which nobody is up, who could be told so.
-  if (event === 'backoff')
-    for (const [inner, each] of world.crews) if (inner.startsWith(`${crew.path}/`)) each.restartsMs = []
+  attend(world, crew)
   // What a successor takes up again without a count is no failure of its own, or one that it did not see.
   const isFailure = event === 'backoff' && from !== to && evidence?.attempt !== undefined
   if (isFailure) failed(world, crew, known)
@@ -71,11 +66,22 @@ export function inGroup(world: World, entry: Entry, known: Known): void {
   const byItself = isItsOwn && known.wish === 'run' && staysDown(known, to)
   // What has used itself up has ended by nobody's wish.
   const isUsedUp = reason?.kind === 'ttl' || reason?.kind === 'budget'
-  if (known.spec.significant && (byItself || isUsedUp) && !evidence?.again && goesOn(world, known)) {
-    // It may be started again by its parent, with a window of its own.
-    crew.restartsMs = []
+  if (known.spec.significant && (byItself || isUsedUp) && !evidence?.again && goesOn(world, known))
     significant(world, crew, known)
+}
+
+/**
+ * A group that is down as a whole may be started again by the one around it. No entry tells that of one whose members
+ * were all down before, each in its backoff, when its turn to end came: the group's own actor does.
+ */
+function attend(world: World, crew: Crew): void {
+  const { actor } = world.embedder.supervisor.findGroup(crew.path) ?? {}
+  if (!actor || actor === crew.actor) return
+  crew.actor = actor
+  const next = ({ value }: { readonly value?: unknown }): void => {
+    if (value === 'resting' && crew.actor === actor) crew.restedMs = world.nowMs
   }
+  actor.subscribe({ next, error: () => {} })
 }
 
 /** A member comes back by its policy. */
@@ -86,7 +92,8 @@ function failed(world: World, crew: Crew, known: Known): void {
   crew.failedMs.set(id, nowMs)
   if (intensity) {
     world.checking(SHARED)
-    crew.restartsMs = [...crew.restartsMs.filter((atMs) => nowMs - atMs < intensity.withinMs), nowMs]
+    const isHeld = (atMs: number) => atMs > crew.restedMs && nowMs - atMs < intensity.withinMs
+    crew.restartsMs = [...crew.restartsMs.filter(isHeld), nowMs]
     if (crew.restartsMs.length > intensity.restarts)
       world.violated(
         SHARED,
@@ -160,7 +167,6 @@ const isUnderway = ({ vows }: World, path: string): boolean =>
 export function gaveUp(world: World, path: string): void {
   const crew = world.crews.get(path)
   if (!crew) return
-  crew.restartsMs = []
   crew.gaveUpMs = world.nowMs
   const members = membersOf(world, path)
   world.vows.set(`gave up ${path}`, {
@@ -230,13 +236,18 @@ export function* givesUp(world: World): Generator<string> {
   }
 }
 
-export function* emptyWhenOver({ embedder }: World): Generator<string> {
+export function* emptyWhenOver(world: World): Generator<string> {
+  const { embedder } = world
   // What is not gone when its time is over is named there.
   if (embedder.stopping) return
   for (const { path, state } of embedder.supervisor.groups()) {
-    if (path === '' || (state !== 'failed' && state !== 'stopped')) continue
-    const left = embedder.supervisor.list({ group: path })
+    if (path === '') continue
+    const isOver = state === 'failed' || state === 'stopped'
+    const left = isOver ? embedder.supervisor.list({ group: path }) : []
     if (left.length > 0)
       yield `${path} is ${state}, and has ${left.map(({ id, state }) => `${id} (${state})`).join(', ')}`
+    // Its members wait there for whether they are started again.
+    const living = state === 'resting' ? livesOf(world, membersOf(world, path)) : []
+    if (living.length > 0) yield `${path} is ${state}, and ${living.join(', ')} of it lives`
   }
 }
