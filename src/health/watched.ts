@@ -42,6 +42,10 @@ export class Watched implements Planned {
   readonly #wallOffsetMs: number
   #before: Seen | undefined
   #seen: Seen | undefined
+  /** The last look that saw its CPU time. */
+  #cpuSeen: Seen | undefined
+  /** The silence, by the stamp it began with, that got more time because its CPU could not be judged. */
+  #unjudgedBeatMs = Number.NEGATIVE_INFINITY
   #grewMs: number | undefined
 
   constructor(life: LifeAddress, policy: HeartbeatPolicy, nowMs: number, wallOffsetMs: number) {
@@ -118,33 +122,35 @@ export class Watched implements Planned {
   compareWith(seen: Seen): void {
     this.#stampGrowth(seen)
     this.#before = seen
-    this.#seen = seen
+    this.#keep(seen)
   }
 
   /**
-   * Takes what was seen at the deadline. CPU time since the look before is a sign of life now; without a look before
-   * (a starved machine, a slow launcher) nothing can be said of it, and it gets half a timeout more.
+   * Takes what was seen at the deadline. CPU time since the look before is a sign of life now. Where one of the two did
+   * not see it (a starved machine, a slow launcher) nothing can be said of it, and it gets half a timeout more, once.
    */
   judgeBy(seen: Seen): void {
     this.#stampGrowth(seen)
     if (this.policy.sources.includes('cpu')) {
-      if (this.#seen === undefined && seen.look.cpuMs !== undefined)
+      if (worked(this.#cpuSeen, seen)) this.beatMs = seen.atMs
+      else if (cpuUsedMs(this.#cpuSeen, seen) === undefined && this.#unjudgedBeatMs !== this.beatMs) {
+        this.#unjudgedBeatMs = this.beatMs
         this.giveBack(this.policy.timeoutMs / 2, seen.atMs)
-      else if (worked(this.#seen, seen)) this.beatMs = seen.atMs
+      }
     }
     this.#before = this.#seen
-    this.#seen = seen
+    this.#keep(seen)
   }
 
   /** Takes what was seen of it while stalled; true when it is a sign of life, later than the last. */
   revivedBy(seen: Seen): boolean {
     const beatMs = this.beatMs
     this.#stampGrowth(seen)
-    if (this.policy.sources.includes('cpu') && worked(this.#seen, seen)) this.beatMs = seen.atMs
+    if (this.policy.sources.includes('cpu') && worked(this.#cpuSeen, seen)) this.beatMs = seen.atMs
     // Without a sign the look at the stall stays what the next ones are compared with.
     if (this.beatMs <= beatMs) return false
     this.#before = this.#seen
-    this.#seen = seen
+    this.#keep(seen)
     return true
   }
 
@@ -158,6 +164,11 @@ export class Watched implements Planned {
       ...(cpuMs === undefined ? {} : { cpuMs: Math.round(cpuMs) }),
       ...(processes === undefined ? {} : { processes }),
     }
+  }
+
+  #keep(seen: Seen): void {
+    this.#seen = seen
+    if (seen.look.cpuMs !== undefined) this.#cpuSeen = seen
   }
 
   /** What passed: the timeout, `maxWait`, or how long its silence could last by its own word. */

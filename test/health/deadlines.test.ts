@@ -428,7 +428,7 @@ t.test('output counts as a beat at the moment of growth', async (t) => {
       ? { life, logSize: 10, logAgeMs: HOUR }
       : { life, logSize: 20, logAgeMs: clock.now() - 1500 },
   ])
-  deadlines.watch(life, policy())
+  deadlines.watch(life, policy({ sources: ['output'] }))
   await go(3499)
   t.same(told, [])
   await go(1)
@@ -443,8 +443,8 @@ t.test('output before the first look counts by its date, and that of an earlier 
       logAgeMs: one.agentId === 'coder' ? clock.now() - 700 : clock.now() + HOUR,
     })),
   )
-  deadlines.watch(life, policy())
-  deadlines.watch({ agentId: 'old', incarnation: 2 }, policy())
+  deadlines.watch(life, policy({ sources: ['output'] }))
+  deadlines.watch({ agentId: 'old', incarnation: 2 }, policy({ sources: ['output'] }))
   await go(4000)
   t.match(told, [
     { who: 'old.2', atMs: 2000, evidence: { logQuietMs: HOUR + 2000 } },
@@ -461,7 +461,7 @@ for (const stepMs of [HOUR, -HOUR])
         ? [{ life, logSize: 10, logAgeMs: at.now() }]
         : [{ life, logSize: 20, logAgeMs: wallOf(at) - (start + 1500) }],
     )
-    deadlines.watch(life, policy())
+    deadlines.watch(life, policy({ sources: ['output'] }))
     await go(1600)
     clock.stepWall(stepMs)
     await go(1000)
@@ -514,6 +514,30 @@ t.test(
     t.equal(told.length, 1)
   },
 )
+
+for (const [when, unseenFromMs] of [
+  ['ahead of the deadline', 1000],
+  ['at the deadline', 2000],
+] as const)
+  t.test(`CPU that was not seen ${when} is no silence: it gets half a timeout more, once`, async (t) => {
+    const { deadlines, told, go } = setUp(async (lives, clock) =>
+      lives.map((one) => ({
+        life: one,
+        logSize: 0,
+        // A launcher that does not answer for a second; of one it never knows anything.
+        ...((clock.now() >= unseenFromMs && clock.now() < unseenFromMs + 1000) || one.agentId === 'unseen'
+          ? {}
+          : { cpuMs: one.agentId === 'busy' ? clock.now() : 5, processes: 1 }),
+      })),
+    )
+    for (const agentId of ['busy', 'idle', 'unseen'])
+      deadlines.watch({ agentId, incarnation: 1 }, policy({ sources: ['cpu'] }))
+    await go(8000)
+    t.same(told.map(({ what, who, atMs }) => `${who} ${what} at ${atMs}`).sort(), [
+      'idle.1 stalled at 3000',
+      'unseen.1 stalled at 3000',
+    ])
+  })
 
 t.test(
   'a blocked loop, and someone heard before the late tick: the lateness is given back all the same',
@@ -576,14 +600,14 @@ t.test('a late look is waited for, a hanging one for 2 s', async (t) => {
         answer = resolve
       }),
   )
-  deadlines.watch(life, policy())
+  deadlines.watch(life, policy({ sources: ['output'] }))
   await go(2500)
   t.same(told, [])
   answer([{ life, processes: 4 }])
   await turns()
   t.match(told, [{ what: 'stalled', evidence: { silentMs: 2500, processes: 4 } }])
 
-  deadlines.watch(life, policy())
+  deadlines.watch(life, policy({ sources: ['output'] }))
   await go(3999)
   t.equal(told.length, 1)
   await go(1)
