@@ -68,7 +68,7 @@ function drained(reports: Reports, life: LifeAddress): void {
   while (!reports.drain(life));
 }
 
-const until = async (t: Test, what: string, condition: () => boolean, withinMs = 5000): Promise<void> => {
+const until = async (t: Test, what: string, condition: () => boolean, withinMs = 30_000): Promise<void> => {
   const endMs = performance.now() + withinMs
   while (!condition() && performance.now() < endMs) await new Promise((resolve) => setTimeout(resolve, 1))
   t.ok(condition(), what)
@@ -76,15 +76,15 @@ const until = async (t: Test, what: string, condition: () => boolean, withinMs =
 const turns = async (count = 10): Promise<void> => {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve))
 }
-/** Watches how long the loop is ever held, until asked. */
+/** Watches how long the loop is ever held, in CPU time, until asked: what others hold it for is not ours. */
 const holdUps = () => {
-  let lastMs = performance.now()
+  let before = process.cpuUsage()
   let longestMs = 0
   let on = true
   const look = (): void => {
-    const nowMs = performance.now()
-    longestMs = Math.max(longestMs, nowMs - lastMs)
-    lastMs = nowMs
+    const { user, system } = process.cpuUsage(before)
+    before = process.cpuUsage()
+    longestMs = Math.max(longestMs, (user + system) / 1000)
     if (on) setImmediate(look)
   }
   setImmediate(look)
@@ -328,14 +328,17 @@ t.test(
       () => told.filter(({ report }) => report.type === 'ready').length === neighbours.length,
     )
     const neighbourMs = performance.now() - startMs
+    t.notOk(
+      told.some(({ report }) => report.type === 'result'),
+      'and not behind the flood',
+    )
     await until(t, 'the last line is heard', () => told.at(-1)?.report.type === 'result')
     const heldMs = longest()
     t.comment(
       `neighbours after ${neighbourMs.toFixed(1)} ms, end after ${(performance.now() - startMs).toFixed(1)} ms, ` +
         `loop held ${heldMs.toFixed(1)} ms, lines ${types().length}`,
     )
-    t.ok(neighbourMs < 5000, `${neighbourMs} ms`)
-    t.ok(heldMs < 1000, `${heldMs} ms: generous, the machine is shared`)
+    t.ok(heldMs < 1000, `${heldMs} ms`)
     const lost = reports.counts(coder)?.lost ?? 0
     t.ok(lost > 90 * MIB && lost < 100 * MIB, `${lost} bytes lost`)
     t.equal(told.findLast(({ who }) => who === 'coder.1')?.offset, lstatSync(path).size)
