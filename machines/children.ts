@@ -472,9 +472,7 @@ class Keeper {
     const told =
       reason?.kind === 'strategy'
         ? { ...entry, evidence: { ...entry.evidence, notRestarted: 'its group is over' } }
-        : reason
-          ? entry
-          : explained(entry, 'asked', child.spec.restart)
+        : explained(entry, 'asked', child.spec.restart)
     return child.asked?.kind === 'cancelled' && end !== 'completed' ? { ...told, reason: child.asked } : told
   }
 
@@ -542,7 +540,9 @@ class Keeper {
 
 /** The end of an agent that its policy would have restarted says why it was not. */
 function explained(entry: EntryDraft, why: NoRestart, policy: RestartPolicy, limit = ''): EntryDraft {
-  if (why === 'policy' || (why === 'asked' && entry.reason) || policy.type === 'temporary') return entry
+  // What Reeve asked for on its own says nothing of what is wanted: a successor would restart it.
+  const saysSo = why === 'asked' && entry.reason !== undefined && !isPassing(entry.reason)
+  if (why === 'policy' || saysSo || policy.type === 'temporary') return entry
   const evidence = { ...entry.evidence, notRestarted: NOT_RESTARTED[why] }
   if (why !== 'intensity' || policy.intensity === false) return { ...entry, evidence }
   const message = `${limit}${entry.error ? `; last: ${entry.error.message}` : ''}`

@@ -4,6 +4,7 @@ import type { Entry } from '../../machines/events.ts'
 import type { RestartPolicy } from '../../machines/restart.ts'
 import { afterEnd, type Left, resume } from '../../machines/resumption.ts'
 import { type Trail, trailOf } from '../../machines/trail.ts'
+import { childSpec, World } from './world.ts'
 
 const policy: RestartPolicy = {
   type: 'permanent',
@@ -187,5 +188,33 @@ t.test(
         over: false,
       })
     }
+  },
+)
+
+t.test(
+  'stopped by its user while it was cleaned up after a stall, it stays so under a successor',
+  async (t) => {
+    const world = new World({ launchable: true, stubborn: false })
+    const life = { agentId: 'a', incarnation: 1 }
+    world.send({ type: 'SPAWN', child: childSpec('a', { restart: policy }) })
+    world.clock.advance(100)
+    world.send({ type: 'STALLED', ...life, evidence: { silentMs: 1 } })
+    world.clock.advance(500)
+    world.crash(life, 0)
+    t.equal(world.statesOf('a').at(-1), 'reaping')
+    world.send({ type: 'STOP', agentId: 'a', reason: user })
+    world.clock.advance(1_000)
+    const log = world.told.map(({ entry: draft, atMs }) => ({
+      ...entry(draft.from, draft.to, draft.event),
+      ...draft,
+      at: new Date(atMs).toISOString(),
+    }))
+    t.match(log.at(-1), {
+      to: 'killed',
+      reason: { kind: 'stall' },
+      evidence: { notRestarted: 'its end was asked for meanwhile' },
+    })
+    const at = { nowMs: world.clock.now(), dice: 0, msOf: (date: string) => Date.parse(date) }
+    t.match(afterEnd(told(...log), policy, at), { restart: false })
   },
 )
