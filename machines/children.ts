@@ -361,7 +361,12 @@ class Keeper {
       this.#endedWithOthers(child, over)
       return
     }
-    if (child.intent === 'again' && !mayHaveEscaped(over) && !children.closing) {
+    if (child.intent === 'again' && !children.closing) {
+      if (mayHaveEscaped(over)) {
+        this.#end(child, explained(over.entry, 'escaped', restart))
+        this.#following.over(child, 'escaped', `${child.spec.name} ${over.end}`)
+        return
+      }
       this.#tell(child, { ...over.entry, evidence: { ...over.entry.evidence, again: true } }, false)
       this.#tell(child, this.#between(child, 'restarting', 'restart'), false)
       this.#nextLife(child)

@@ -218,3 +218,24 @@ t.test(
     t.match(afterEnd(told(...log), policy, at), { restart: false })
   },
 )
+
+t.test(
+  'a restart that cannot be, for what may be left of its tree, is no end that was asked for',
+  async (t) => {
+    const world = new World({ launchable: true })
+    const life = { agentId: 'a', incarnation: 1 }
+    world.send({ type: 'SPAWN', child: childSpec('a', { restart: policy }) })
+    world.clock.advance(100)
+    world.crash(life)
+    world.send({ type: 'RESTART', agentId: 'a', reason: user })
+    world.send({ type: 'SWEPT', ...life, swept: [], escaped: [9] })
+    t.match(world.told.at(-1), {
+      ended: true,
+      entry: {
+        to: 'crashed',
+        escaped: [9],
+        evidence: { notRestarted: 'something of its tree is, or may be, still alive' },
+      },
+    })
+  },
+)
