@@ -226,10 +226,10 @@ export class Embedder {
       const listed = this.supervisor.list({ id: spec.id })[0]
       const isKnown = this.known.get(spec.id)?.agent === agent
       // A listener may have taken its place in its lane already.
-      const isOver = this.told.some(
-        ({ seq, agentId, to }) => seq > before && agentId === spec.id && isEnd(to),
+      const hasGoneOn = this.told.some(
+        ({ seq, agentId, to }) => seq > before && agentId === spec.id && to !== 'spawning',
       )
-      if (!isKnown && !isOver && (agent.state !== 'spawning' || listed?.state !== 'spawning'))
+      if (!isKnown && !hasGoneOn && (agent.state !== 'spawning' || listed?.state !== 'spawning'))
         world.violated(
           'P7 spawn returns with a listed agent',
           `${spec.id} is ${agent.state}, listed: ${listed?.state}`,
