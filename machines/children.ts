@@ -363,7 +363,7 @@ class Keeper {
     }
     if (child.intent === 'again' && !children.closing) {
       if (mayHaveEscaped(over)) {
-        this.#end(child, explained(over.entry, 'escaped', restart))
+        this.#end(child, explained(notAgain(over.entry), 'escaped', restart))
         this.#following.over(child, 'escaped', `${child.spec.name} ${over.end}`)
         return
       }
@@ -470,9 +470,7 @@ class Keeper {
    * task is: nobody tries it again. What was completed is completed.
    */
   #asked(child: Child, { end, reason, entry: said }: LifeOutput): EntryDraft {
-    // A restart was asked for first, and is not to be: a successor that reads of it would do it.
-    const { again: _, ...evidence } = said.evidence ?? {}
-    const entry = said.evidence?.again ? { ...said, evidence } : said
+    const entry = notAgain(said)
     // A successor has to know that it does not come back with its group.
     const told =
       reason?.kind === 'strategy'
@@ -541,6 +539,12 @@ class Keeper {
     const { agentId, name } = child.spec
     return { agentId, name, incarnation: child.incarnation, from: child.state, to, event }
   }
+}
+
+/** A restart was asked for, and is not to be: a successor that reads of it would do it. */
+function notAgain(entry: EntryDraft): EntryDraft {
+  const { again, ...evidence } = entry.evidence ?? {}
+  return again ? { ...entry, evidence } : entry
 }
 
 /** The end of an agent that its policy would have restarted says why it was not. */

@@ -1,4 +1,5 @@
 /** What nobody else has in their environment: a marker, or the seed from which those of all lives of one agent follow. */
+
 /** Loaded when it is needed: most launchers never need it, and it is a sixth of what their start takes. */
 const crypto = () => process.getBuiltinModule('node:crypto')
 

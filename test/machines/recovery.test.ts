@@ -219,6 +219,21 @@ t.test(
   },
 )
 
+for (const type of ['permanent', 'temporary'] as const)
+  t.test(`a restart that cannot be is not done by a successor either (${type})`, async (t) => {
+    const world = new World({ launchable: true })
+    const life = { agentId: 'a', incarnation: 1 }
+    world.send({ type: 'SPAWN', child: childSpec('a', { restart: { ...policy, type } }) })
+    world.clock.advance(100)
+    world.send({ type: 'RESTART', agentId: 'a', reason: user })
+    world.crash(life)
+    world.send({ type: 'SWEPT', ...life, swept: [], escaped: [9] })
+    const log = world.told.map(({ entry }) => entry)
+    t.match(log.at(-1), { escaped: [9] })
+    const at = { nowMs: world.clock.now(), dice: 0, msOf: (date: string) => Date.parse(date) }
+    t.match(afterEnd(told(...log), { ...policy, type }, at), { restart: false })
+  })
+
 t.test(
   'a restart that cannot be, for what may be left of its tree, is no end that was asked for',
   async (t) => {
