@@ -33,6 +33,13 @@ const begun = (incarnation = 1, from: Entry['from'] = null): Entry[] => [
   entry('spawning', 'pre_starting', 'spawned', { incarnation, ...identity, evidence: { logOffset: 40 } }),
   entry('pre_starting', 'running', 'ready', { incarnation, ...identity }),
 ]
+/** All that was told, as a registry keeps it. */
+const logOf = (world: World): Entry[] =>
+  world.told.map(({ entry: draft, atMs }) => ({
+    ...entry(draft.from, draft.to, draft.event),
+    ...draft,
+    at: new Date(atMs).toISOString(),
+  }))
 const told = (...entries: Entry[]): Trail => {
   const trail = trailOf(entries, policy)
   if (!trail) throw new Error('no trail')
@@ -204,11 +211,7 @@ t.test(
     t.equal(world.statesOf('a').at(-1), 'reaping')
     world.send({ type: 'STOP', agentId: 'a', reason: user })
     world.clock.advance(1_000)
-    const log = world.told.map(({ entry: draft, atMs }) => ({
-      ...entry(draft.from, draft.to, draft.event),
-      ...draft,
-      at: new Date(atMs).toISOString(),
-    }))
+    const log = logOf(world)
     t.match(log.at(-1), {
       to: 'killed',
       reason: { kind: 'stall' },
@@ -228,7 +231,7 @@ for (const type of ['permanent', 'temporary'] as const)
     world.send({ type: 'RESTART', agentId: 'a', reason: user })
     world.crash(life)
     world.send({ type: 'SWEPT', ...life, swept: [], escaped: [9] })
-    const log = world.told.map(({ entry }) => entry)
+    const log = logOf(world)
     t.match(log.at(-1), { escaped: [9] })
     const at = { nowMs: world.clock.now(), dice: 0, msOf: (date: string) => Date.parse(date) }
     t.match(afterEnd(told(...log), { ...policy, type }, at), { restart: false })
