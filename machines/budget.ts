@@ -11,13 +11,6 @@ export interface Spent {
   readonly allowed: number
 }
 
-export interface BudgetVerdict {
-  /** Shares that have come near their end just now. One that ran out in the same moment has only run out. */
-  readonly near: readonly Spent[]
-  /** The share that ran out just now; of several, the one that is furthest over. */
-  readonly exceeded: Spent | null
-}
-
 /** The share of a budget, and of a `ttl`, at which its agent is warned of the end. */
 export const WARNING_AT = 0.8
 
@@ -40,14 +33,14 @@ export function exhausted(budget: Budget, usage: Usage): Spent | null {
   )
 }
 
-/** What a report means that brought the sums from `before` to `after`. */
-export function judgeBudget(budget: Budget, before: Usage, after: Usage): BudgetVerdict {
-  const was = new Map(shares(budget, before).map((spent) => [spent.budget, ratio(spent)]))
-  const passes = (spent: Spent, mark: number) => (was.get(spent.budget) ?? 0) < mark && ratio(spent) >= mark
-  const now = shares(budget, after)
-  const ranOut = exhausted(budget, after)
-  return {
-    near: now.filter((spent) => passes(spent, WARNING_AT) && ratio(spent) < 1),
-    exceeded: ranOut && now.some((spent) => passes(spent, 1)) ? ranOut : null,
-  }
+/** A report that brought the sums from `before` to `after` has used up a share that was not used up. */
+export function runsOut(budget: Budget, before: Usage, after: Usage): boolean {
+  const spentOf = (usage: Usage) => shares(budget, usage).filter((spent) => ratio(spent) >= 1).length
+  return spentOf(after) > spentOf(before)
+}
+
+/** Shares that are near their end, and of which was not warned yet. One that has run out is not near it any more. */
+export function nearEnd(budget: Budget, usage: Usage, warnedOf: readonly Spent['budget'][]): Spent[] {
+  const isNear = (spent: Spent) => ratio(spent) >= WARNING_AT && ratio(spent) < 1
+  return shares(budget, usage).filter((spent) => isNear(spent) && !warnedOf.includes(spent.budget))
 }

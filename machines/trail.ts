@@ -13,6 +13,7 @@ import {
   isNote,
   type ProcessIdentity,
   type Reason,
+  type Usage,
 } from './events.ts'
 import type { RestartPolicy } from './restart.ts'
 
@@ -55,6 +56,8 @@ export interface Trail {
   /** When its lifetime began, and whether it was warned of its end. */
   readonly lifetimeFrom: string
   readonly warned: boolean
+  /** Shares of its budget whose end it was warned of, in any life. */
+  readonly warnedOf: readonly (keyof Usage)[]
   /** The pause that it stands in. `event`: after its own failure (`backoff`), with others, or because someone asked. */
   readonly backoff: { readonly at: string; readonly delayMs: number; readonly event: Entry['event'] } | null
   /** Dates of the automatic restarts, oldest first, and failures in a row. */
@@ -117,7 +120,8 @@ function begun(before: Trail | null, entry: Entry): Trail {
     streak: 0,
     lastAt: at,
   }
-  if (!before || entry.from === null) return { ...NEW_LIFE, ...fresh, state: entry.to, incarnation }
+  if (!before || entry.from === null)
+    return { ...NEW_LIFE, ...fresh, warnedOf: [], state: entry.to, incarnation }
   if (incarnation === before.incarnation) return before
   if (isEnd(entry.from)) return { ...before, ...NEW_LIFE, ...fresh, incarnation }
   return { ...before, ...NEW_LIFE, incarnation }
@@ -137,8 +141,7 @@ function noted(base: Trail, entry: Entry): Partial<Trail> {
     ...(event === 'spawn' && { waiting: false, lifetimeFrom: at }),
     ...(event === 'rung' && (evidence?.signal === 'SIGKILL' ? { forced: true } : rung)),
     ...(event === 'kill' && { forced: true }),
-    // Of its lifetime: what it uses tells by itself of what it was warned.
-    ...(event === 'budget_warning' && !evidence?.budget && { warned: true }),
+    ...(event === 'budget_warning' && warnedOf(base, evidence)),
     // The later request is the one that counts.
     ...(event === 'stop' && { again: false }),
     ...(reason && (base.state === 'reaping' ? { late: reason } : { reason })),
@@ -193,6 +196,10 @@ function changed(base: Trail, entry: Entry, policy: RestartPolicy): Partial<Trai
     }
   }
 }
+
+/** Of a share of its budget, or of its lifetime. */
+const warnedOf = (base: Trail, evidence: Evidence | undefined): Partial<Trail> =>
+  evidence?.budget ? { warnedOf: [...base.warnedOf, evidence.budget] } : { warned: true }
 
 /** An end in the line of a lane: there was no life that a policy could repeat. */
 const NEVER_BEGUN = { waiting: false, over: true } as const

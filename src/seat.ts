@@ -37,6 +37,8 @@ export class Seat {
   expired = false
   /** The last pid it had, in any life; the handle keeps it. */
   lastPid: number | null = null
+  /** Shares of its budget whose end it was warned of. */
+  warnedOf: readonly (keyof Usage)[] = []
   /** The life that a supervisor before asked for. */
   underway: number | undefined
 

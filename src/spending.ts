@@ -1,5 +1,5 @@
 /** What is done about what an agent has used: told, warned of, and ended when its budget has run out. */
-import { exhausted, judgeBudget, type Spent } from '../machines/budget.ts'
+import { exhausted, nearEnd, runsOut, type Spent } from '../machines/budget.ts'
 import { cancelWaitOf } from '../machines/escalation.ts'
 import type { Usage } from '../machines/events.ts'
 import type { SupervisorEvent } from '../machines/supervisor.ts'
@@ -12,10 +12,18 @@ type Send = (event: SupervisorEvent) => void
 export function spent(seat: Seat, before: Usage, send: Send): void {
   const { budget } = seat.plan
   if (budget === null) return
-  const { near, exceeded } = judgeBudget(budget, before, seat.usage)
+  warnOnce(seat, send)
+  if (runsOut(budget, before, seat.usage)) enforce(seat, send)
+}
+
+/** Warns of each share that is near its end, unless that was done: in whatever life, by whichever supervisor. */
+export function warnOnce(seat: Seat, send: Send): void {
+  const { plan, usage, warnedOf } = seat
+  if (plan.budget === null) return
+  const near = nearEnd(plan.budget, usage, warnedOf)
+  seat.warnedOf = [...warnedOf, ...near.map(({ budget }) => budget)]
   for (const evidence of near)
     send({ type: 'NOTE', ...seat.life, event: 'budget_warning', evidence: { ...evidence } })
-  if (exceeded) enforce(seat, send)
 }
 
 /**

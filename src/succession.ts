@@ -261,6 +261,7 @@ class Succession {
     seat.agent = this.#handleOf(seat)
     seat.lastPid = trail.process?.pid ?? null
     if (record.usage) seat.usage = record.usage
+    seat.warnedOf = trail.warnedOf
     if (trail.wasReady) seat.ready.resolve(record)
     // Whoever comes from now on comes after it: in its lane, and in its group.
     this.#runtime.placed(plan.order)

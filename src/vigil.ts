@@ -13,7 +13,7 @@ import type { Warning } from './listeners.ts'
 import type { Outside } from './outside.ts'
 import type { Launcher, TreeUsage } from './process/launcher.ts'
 import type { Seat } from './seat.ts'
-import { enforce, spent } from './spending.ts'
+import { enforce, spent, warnOnce } from './spending.ts'
 
 /** Reports of one life that wait for the launcher's word; that takes a few milliseconds. */
 const EARLY_BOUND = 1_000
@@ -225,6 +225,7 @@ export class Vigil {
   #hold(seat: Seat, life: LifeAddress): void {
     seat.stopLiveness?.()
     seat.stopLiveness = this.#options.asking.whileWell(seat, life)
+    warnOnce(seat, this.#options.send)
     enforce(seat, this.#options.send)
   }
 

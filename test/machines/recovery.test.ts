@@ -76,6 +76,7 @@ t.test(
       entry('running', 'running', 'usage', { reportOffset: 90 }),
       entry('running', 'running', 'activity', { activity: { kind: 'idle' }, reportOffset: 120 }),
       entry('running', 'running', 'budget_warning'),
+      entry('running', 'running', 'budget_warning', { evidence: { budget: 'usd', used: 8, allowed: 10 } }),
     )
     t.match(working, {
       state: 'running',
@@ -84,6 +85,7 @@ t.test(
       reportOffset: 120,
       wasReady: true,
       warned: true,
+      warnedOf: ['usd'],
     })
     t.same(working.activity, { kind: 'idle' })
     const failing = told(
@@ -94,8 +96,10 @@ t.test(
       ...begun(2, 'restarting'),
     )
     t.match(failing, { incarnation: 2, exit: null, reportOffset: 0, streak: 1, restartsAt: { length: 1 } })
+    t.same(failing.warnedOf, [])
     const anew = told(
       ...begun(),
+      entry('running', 'running', 'budget_warning', { evidence: { budget: 'usd', used: 8, allowed: 10 } }),
       entry('running', 'reaping', 'exit'),
       entry('reaping', 'completed', 'end'),
       ...begun(2, 'completed'),
@@ -106,6 +110,7 @@ t.test(
       told(...begun()).lifetimeFrom,
       'who ended and is started again has another lifetime',
     )
+    t.same(anew.warnedOf, ['usd'], 'and the same budget')
   },
 )
 

@@ -28,6 +28,11 @@ const uses = (turns: number, tokens: number, usd: number, exit: number | '-'): A
   heartbeat: false,
 })
 
+/** A command in a predecessor's program: once there is a file `go`, it says what it used. */
+const spends = (turns: number, then: string): string =>
+  `['sh', '-c', 'while [ ! -e "$0" ]; do sleep 0.05; done; ' +
+     'echo \\'{"type":"usage","turns":${turns}}\\' >> "$REEVE_REPORT"; ${then}', FOLDER + '/go']`
+
 /** Whether anything that was asked of it reached it. */
 const wasReached = (c: Crew, agent: Agent): boolean =>
   notesOf(c, agent, 'rung').some(({ evidence }) => evidence?.through !== undefined)
@@ -166,8 +171,7 @@ t.test(
       `const all = [
        { name: 'spender', command: run('runs-forever.sh'), budget: { tokens: 1000 } },
        // What it says last, it says while nobody listens; then it crashes.
-       { name: 'last', command: ['sh', '-c', 'while [ ! -e "$0" ]; do sleep 0.05; done; ' +
-         'echo \\'{"type":"usage","turns":1}\\' >> "$REEVE_REPORT"; exit 1', FOLDER + '/go'], budget: { turns: 2 } },
+       { name: 'last', command: ${spends(1, 'exit 1')}, budget: { turns: 2 } },
        { name: 'old', command: run('runs-forever.sh'), ttl: '3s' },
      ].map((spec) => supervisor.spawn({ id: spec.name, restart: { policy: 'permanent', backoff: { initial: 1 } }, ...spec, ...kept }))
      await Promise.all(all.map(({ ready }) => ready))
@@ -215,6 +219,32 @@ t.test(
   },
 )
 
+t.test('a supervisor killed just before its warning: the next one gives it, once', async (t) => {
+  const where = place(t)
+  const h = await predecessor(
+    t,
+    where,
+    `supervisor.on('note', ({ event }) => { if (event === 'usage') process.kill(process.pid, 'SIGKILL') })
+     await supervisor.spawn({ ...kept, id: 'a', command: ${spends(9, 'exec sleep 1000')}, budget: { turns: 10, tokens: 10 } }).ready`,
+  )
+  pidsOf(h)
+  writeFileSync(join(where.folder, 'go'), '')
+  await h.exited
+  const reeve = await successor(t, where)
+  remember(await launcherOf(reeve))
+  const agent = reeve.get('a') as Agent
+  t.match(agent, { state: 'running', record: { usage: { turns: 9 } } })
+  agent.heartbeat({ type: 'usage', tokens: 9 })
+  const warnings = (await reeve.history('a')).filter(({ event }) => event === 'budget_warning')
+  t.match(
+    warnings.map(({ evidence }) => evidence),
+    [
+      { budget: 'turns', used: 9, allowed: 10 },
+      { budget: 'tokens', used: 9, allowed: 10 },
+    ],
+  )
+})
+
 t.test('a supervisor killed in the moment a spent life ends: no further one begins', async (t) => {
   const where = place(t)
   const h = await predecessor(
@@ -223,8 +253,7 @@ t.test('a supervisor killed in the moment a spent life ends: no further one begi
     `supervisor.on('transition', ({ to }) => { if (to === 'reaping') process.kill(process.pid, 'SIGKILL') })
      await supervisor.spawn({
        ...kept, id: 'a', budget: { turns: 1 }, restart: { policy: 'permanent', backoff: { initial: 1 } },
-       command: ['sh', '-c', 'while [ ! -e "$0" ]; do sleep 0.05; done; ' +
-         'echo \\'{"type":"usage","turns":1}\\' >> "$REEVE_REPORT"; exit 1', FOLDER + '/go'],
+       command: ${spends(1, 'exit 1')},
      }).ready`,
   )
   pidsOf(h)

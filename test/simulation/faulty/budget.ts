@@ -4,7 +4,5 @@ export * from '../../../machines/budget.ts'
 import * as real from '../../../machines/budget.ts'
 import { isBroken } from '../here.ts'
 
-const NOTHING = { turns: 0, tokens: 0, usd: 0 }
-
-export const judgeBudget: typeof real.judgeBudget = (budget, before, after) =>
-  real.judgeBudget(budget, isBroken('warned-again') ? NOTHING : before, after)
+export const nearEnd: typeof real.nearEnd = (budget, usage, warnedOf) =>
+  real.nearEnd(budget, usage, isBroken('warned-again') ? [] : warnedOf)

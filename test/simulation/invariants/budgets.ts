@@ -93,9 +93,15 @@ export function* spentAreEnding({ embedder, nowMs, supervisor }: World): Generat
   }
 }
 
+/** Who ended with the supervisor that heard of it would have to run again for the next one to warn it. */
+const isPastWarning = ({ entries, record }: Known, supervisorId: string): boolean =>
+  !['running', 'stalling'].includes(record?.state ?? '') &&
+  entries.findLast(({ event }) => event === 'usage')?.supervisorId !== supervisorId
+
 export function* nearAreWarned({ embedder, nowMs }: World): Generator<string> {
   for (const [id, known] of embedder.known) {
     if (!known.spec.budget || known.toldAtMs === nowMs || known.removed) continue
+    if (isPastWarning(known, embedder.supervisor.id)) continue
     for (const [share, used] of sharesOf(known, reportsOf(known))) {
       const isWarned = known.entries.some(
         ({ event, evidence }) => event === 'budget_warning' && evidence?.budget === share,
