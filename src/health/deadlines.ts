@@ -248,7 +248,7 @@ export class Deadlines {
       if (seen !== undefined && watched.revivedBy(seen))
         this.#options.resumed?.(watched.life, watched.evidence(nowMs))
     } else {
-      if (seen !== undefined) watched.judgeBy(seen)
+      watched.judgeBy(seen, nowMs)
       // A look that began before the deadline did not read what was said until then: it is looked at anew.
       if (watched.lookedMs >= watched.dueMs()) {
         const evidence = watched.evidence(nowMs)

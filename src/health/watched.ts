@@ -126,18 +126,21 @@ export class Watched implements Planned {
   }
 
   /**
-   * Takes what was seen at the deadline. CPU time since the look before is a sign of life now. Where one of the two did
-   * not see it (a starved machine, a slow launcher) nothing can be said of it, and it gets half a timeout more, once.
+   * Takes what was seen at the deadline; `undefined`: the look failed. CPU time since the look before is a sign of life
+   * now. Where one of the two did not see it (a starved machine, a slow launcher) nothing can be said of it, and it gets
+   * half a timeout more, once.
    */
-  judgeBy(seen: Seen): void {
-    this.#stampGrowth(seen)
+  judgeBy(seen: Seen | undefined, nowMs: number): void {
+    if (seen !== undefined) this.#stampGrowth(seen)
     if (this.policy.sources.includes('cpu')) {
-      if (worked(this.#cpuSeen, seen)) this.beatMs = seen.atMs
-      else if (cpuUsedMs(this.#cpuSeen, seen) === undefined && this.#unjudgedBeatMs !== this.beatMs) {
+      const usedMs = seen && cpuUsedMs(this.#cpuSeen, seen)
+      if (seen !== undefined && worked(this.#cpuSeen, seen)) this.beatMs = seen.atMs
+      else if (usedMs === undefined && this.#unjudgedBeatMs !== this.beatMs) {
         this.#unjudgedBeatMs = this.beatMs
-        this.giveBack(this.policy.timeoutMs / 2, seen.atMs)
+        this.giveBack(this.policy.timeoutMs / 2, nowMs)
       }
     }
+    if (seen === undefined) return
     this.#before = this.#seen
     this.#keep(seen)
   }

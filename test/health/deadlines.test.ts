@@ -29,7 +29,7 @@ function setUp(look?: (lives: readonly LifeAddress[], clock: SteppingClock) => P
     clock,
     look: async (lives) => {
       asked.push({ atMs: clock.now(), lives })
-      return look === undefined ? [] : look(lives, clock)
+      return look === undefined ? lives.map((one) => ({ life: one, cpuMs: 0 })) : look(lives, clock)
     },
     stalled: say('stalled'),
     resumed: say('resumed'),
@@ -617,24 +617,30 @@ t.test('a late look is waited for, a hanging one for 2 s', async (t) => {
 })
 
 t.test('looks that never come back do not pile up, and nobody goes unjudged for them', async (t) => {
-  const { deadlines, told, asked, troubles, go } = setUp(() => new Promise(() => {}))
+  const { clock, deadlines, told, asked, troubles, go } = setUp(() => new Promise(() => {}))
   deadlines.watch(life, policy())
   await go(10 * 60_000, 500)
   t.equal(asked.length, 8)
   t.equal(told.length, 1)
   deadlines.revived(life)
-  await go(2000, 500)
-  t.equal(told.length, 2, 'at its timeout: nobody is asked any more')
+  const revivedMs = clock.now()
+  await go(3000, 500)
+  t.equal(asked.length, 8)
+  t.same(told.map(({ atMs }) => atMs - revivedMs).slice(1), [3000], 'nobody is asked any more')
   t.equal(troubles.length, 1)
 })
 
-t.test('a look that fails is told of and judged without', async (t) => {
+t.test('a look that fails is told of and judged without; where CPU counts it was not seen', async (t) => {
   const { deadlines, told, troubles, go } = setUp(() => {
     throw new Error('no /proc')
   })
   deadlines.watch(life, policy())
-  await go(2000)
-  t.match(told, [{ what: 'stalled', atMs: 2000 }])
+  deadlines.watch({ agentId: 'loud', incarnation: 1 }, policy({ sources: ['report', 'output'] }))
+  await go(4000)
+  t.match(told, [
+    { what: 'stalled', who: 'loud.1', atMs: 2000 },
+    { what: 'stalled', who: 'coder.1', atMs: 3000 },
+  ])
   t.equal(troubles.length, 1)
 })
 

@@ -150,8 +150,10 @@ t.test('output and CPU count as signs of life where the sources say so', async (
   })
   await until(() => deaf.state === 'stalling' || null, { what: 'the deaf one stalls' })
   await pause(1500)
-  t.same(statesOf(c, writes), ['spawning', 'pre_starting', 'running'])
-  t.same(statesOf(c, burns), ['spawning', 'pre_starting', 'running'])
+  for (const agent of [writes, burns]) {
+    const told = c.entriesSeen.filter(({ agentId }) => agentId === agent.id)
+    t.same(statesOf(c, agent), ['spawning', 'pre_starting', 'running'], { told, warnings: c.warnings })
+  }
 })
 
 t.test('21. the event loop blocked for long: no agent stalls for it', async (t) => {
