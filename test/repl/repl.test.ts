@@ -10,13 +10,15 @@ import { TinyTerminal } from './tiny-terminal.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'reeve-repl-'))
 t.teardown(() => rmSync(folder, { recursive: true }))
+/** Not the home of whoever runs this. */
+const ENV = { ...process.env, REEVE_HOME: folder }
 
 const ended = (child: ChildProcessWithoutNullStreams): Promise<number | null> =>
   new Promise((resolve) => child.once('close', resolve))
 
 /** What a script through a pipe writes, and its exit status. */
 async function piped(...lines: string[]): Promise<{ out: string; status: number | null }> {
-  const child = spawn(process.execPath, [fixture('prompts.js'), DIST])
+  const child = spawn(process.execPath, [fixture('prompts.js'), DIST], { env: ENV })
   let out = ''
   child.stdout.on('data', (data) => {
     out += data
@@ -37,7 +39,7 @@ class Typist {
   constructor(...args: readonly string[]) {
     const command = `stty cols 60 rows 24; exec ${process.execPath} ${args.join(' ')}`
     this.#child = spawn('script', ['-qfec', command, '/dev/null'], {
-      env: { ...process.env, TERM: 'xterm', NO_COLOR: '1', SHELL: '/bin/sh' },
+      env: { ...ENV, TERM: 'xterm', NO_COLOR: '1', SHELL: '/bin/sh' },
     })
     this.#child.stdout.setEncoding('utf8').on('data', (data: string) => this.screen.write(data))
     this.left = ended(this.#child)
