@@ -13,7 +13,7 @@ const JOBS = 5
 /** A process that has not ended by then is ended, with a word on what it was doing. */
 const TIMEOUT_MS = 300_000
 /** The others share a process, so many at a time: what they load costs more than what most of them do. */
-const TOGETHER = 12
+const TOGETHER = 8
 /**
  * What takes long, or whose own tests run side by side, has a process of its own. It begins, so that none of it is left
  * alone at the end.

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import type { Entry } from '../../machines/events.ts'
 import { SteppingClock } from '../../src/clock.ts'
 import { loadSqlite } from '../../src/registry/sqlite/api.ts'
+import { checkOwner, migrate } from '../../src/registry/sqlite/schema.ts'
 import { type SqliteRegistryOptions, sqliteRegistry } from '../../src/registry/sqlite.ts'
 import { batchesOf, Writer } from '../../src/testing.ts'
 import { temporaryFolder } from '../contract/place.ts'
@@ -293,6 +294,32 @@ t.test(
     )
   },
 )
+
+t.test('another makes the tables while it is looked whose database it is: it is no stranger', async (t) => {
+  for (let reads = 1; reads <= 3; reads += 1) {
+    const file = join(temporaryFolder(t), 'agents.db')
+    const [looks, makes] = [new DatabaseSync(file), new DatabaseSync(file)]
+    let left = reads
+    // Just after so many of its reads.
+    const watched = new Proxy(looks, {
+      get: (of, name) => (sql: string) => {
+        if (name !== 'prepare') throw new Error(`it only reads, and calls ${String(name)}`)
+        const statement = of.prepare(sql)
+        return {
+          get: () => {
+            const row = statement.get()
+            left -= 1
+            if (left === 0) migrate(makes, file)
+            return row
+          },
+        }
+      },
+    })
+    t.doesNotThrow(() => checkOwner(watched, file), `after ${reads} of its reads`)
+    looks.close()
+    makes.close()
+  }
+})
 
 t.test('four processes make the same new database at once, and write to it', async (t) => {
   const file = join(temporaryFolder(t), 'agents.db')

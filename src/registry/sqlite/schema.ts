@@ -103,13 +103,15 @@ interface Header {
   readonly tables: number
 }
 
+/** By one statement, and so of one moment: another may be making the tables just now. */
+const HEADER = `SELECT
+  (SELECT user_version FROM pragma_user_version) AS version,
+  (SELECT application_id FROM pragma_application_id) AS application,
+  (SELECT count(*) FROM sqlite_schema) AS tables`
+
 function headerOf(database: Database): Header {
-  const read = (sql: string) => Number(Object.values(database.prepare(sql).get() ?? {})[0])
-  return {
-    version: read('PRAGMA user_version'),
-    application: read('PRAGMA application_id'),
-    tables: read('SELECT count(*) FROM sqlite_schema'),
-  }
+  const { version, application, tables } = database.prepare(HEADER).get() ?? {}
+  return { version: Number(version), application: Number(application), tables: Number(tables) }
 }
 
 const isNew = ({ version, application, tables }: Header): boolean =>
