@@ -1,6 +1,6 @@
 // Two silent agents: one asked for time and is left alone, one only waited until a moment that is past, and stalls.
 // Exits with 0 when all went as it says here.
-import { createSupervisor, sentenceOf } from '../dist/src/index.js'
+import { createSupervisor, sentenceOf } from 'reeve'
 
 const reeve = await createSupervisor({
   defaults: { heartbeat: { timeout: '500ms', sources: ['report'], onStall: 'report' } },

@@ -3,12 +3,13 @@
  * what is published. Types are erased, so what runs does not wait for the compiler: that takes twenty times as long, and
  * checks everything in a step of its own (`npm run typecheck`).
  *
- * A module becomes a module. But each program that Reeve starts as a process of its own is put together into few files, in
- * its place: half of what such a start took was Node finding and reading its fifty to two hundred modules.
+ * A module becomes a module. But what others import (`dist/lib`), and each program that Reeve starts as a process of its own,
+ * is put together into few files, with what it uses of zod: two thirds of what a start took was Node finding and reading two
+ * hundred modules of ours and as many of zod's. Every other package stays an import.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { cp, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,7 +18,14 @@ import * as esbuild from 'esbuild'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const BUILT = path.join(ROOT, 'dist')
 const ASSETS = 'src/observe/dashboard/assets'
-/** All of them, and the parts that they share, lie one folder deep in `dist/src`: see `whereItWas`. */
+/** The entrances of the package: each where its manifest says, of the source that has its types. */
+const LIBRARY = Object.values(JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')).exports)
+  .filter(({ default: file }) => file)
+  .map(({ types, default: file }) => ({
+    in: types.replace(/^\.\/dist\/(.*)\.d\.ts$/, '$1.ts'),
+    out: file.replace(/^\.\/dist\/(.*)\.js$/, '$1'),
+  }))
+/** All of them, and the parts that they share, lie one folder deep in `dist/src`: see `together`. */
 const PROGRAMS = ['src/cli/main.ts', 'src/daemon/daemon-host.ts', 'src/process/launcher-host.ts']
 
 const modules = ['machines', 'src', 'test'].flatMap((folder) =>
@@ -37,21 +45,29 @@ const apart = {
   },
 }
 
-/** What a module finds beside itself it finds from where it is now, too. */
-const whereItWas = {
-  name: 'where-it-was',
+/**
+ * For modules put together in another folder: what each finds beside itself it finds from there, too.
+ * @param {string} toSources the way from that folder to `dist/src`
+ */
+const together = (toSources) => ({
+  name: 'together',
   /** @param {esbuild.PluginBuild} build */
   setup(build) {
-    build.onLoad({ filter: /\.ts$/ }, async ({ path: file }) => {
-      const from = path.posix.join('..', path.relative(path.join(ROOT, 'src'), file)).replace(/ts$/, 'js')
+    build.onResolve({ filter: /^[^./]/ }, ({ path: name, kind }) =>
+      kind === 'entry-point' || name === 'zod' ? null : { path: name, external: true },
+    )
+    build.onLoad({ filter: /\/(src|machines)\/.*\.ts$/ }, async ({ path: file }) => {
+      const from = path.posix
+        .join(toSources, path.relative(path.join(ROOT, 'src'), file))
+        .replace(/ts$/, 'js')
       const here = `new URL(${JSON.stringify(from)}, import.meta.url).href`
       return { contents: (await readFile(file, 'utf8')).replaceAll('import.meta.url', here), loader: 'ts' }
     })
   },
-}
+})
 
 /**
- * @param {string[]} entryPoints
+ * @param {NonNullable<esbuild.BuildOptions['entryPoints']>} entryPoints
  * @param {Partial<esbuild.BuildOptions>} options
  */
 const javascript = (entryPoints, options) =>
@@ -83,14 +99,15 @@ await Promise.all([
     modules.filter((file) => !PROGRAMS.includes(file)),
     { plugins: [apart] },
   ),
+  javascript(LIBRARY, { splitting: true, chunkNames: 'lib/shared-[hash]', plugins: [together('../src')] }),
   ...PROGRAMS.map((program) =>
     javascript([program], {
       splitting: true,
       chunkNames: 'src/shared/[name]-[hash]',
-      packages: 'external',
-      plugins: [whereItWas],
+      plugins: [together('..')],
     }),
   ),
   cp(path.join(ROOT, ASSETS), path.join(BUILT, ASSETS), { recursive: true }),
+  cp(path.join(ROOT, 'node_modules/zod/LICENSE'), path.join(BUILT, 'lib/LICENSE.zod')),
   process.argv.includes('--javascript') ? null : types(),
 ])

@@ -1,5 +1,5 @@
 /** What `group()` takes, and what is asked of a group. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { AUTO_SHUTDOWNS, STRATEGIES } from '../machines/strategies.ts'
 import type { Duration } from './duration.ts'
 import { freeze, groupPath, intensitySchema, restartSchema } from './spec.ts'

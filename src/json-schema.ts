@@ -1,5 +1,5 @@
 /** Schemas as a wire has them: names in snake_case. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { snakeKey } from './snake-case.ts'
 
 export type JsonSchema = Record<string, unknown>

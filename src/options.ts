@@ -1,6 +1,6 @@
 /** What `createSupervisor` takes: one strict schema, as for a spec. */
 import type { InspectionEvent, Observer } from 'xstate'
-import { z } from 'zod'
+import * as z from 'zod'
 import { STATES } from '../machines/events.ts'
 import type { Clock } from './clock.ts'
 import type { Duration } from './duration.ts'

@@ -1,5 +1,5 @@
 /** How a caller writes a question to an agent, in `ready` and elsewhere, and what is made of it. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Duration, durationMs } from './duration.ts'
 import { shown } from './errors.ts'
 import { duration, positive } from './strict.ts'

@@ -1,5 +1,5 @@
 /** What came from outside, held to a schema. Apart from the rest of the wire: a client only writes, and needs no schemas. */
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { ReeveError } from './errors.ts'
 import { camelCased, isOpaque, snakeKey, snakePath } from './snake-case.ts'
 import { parseStrictly } from './strict.ts'

@@ -3,7 +3,7 @@
  * (`machines/events.ts`, `registry/record.ts`, `kill.ts`); a test holds both equal. Schemas of every wire (OpenAPI, MCP)
  * are made from these and from those of what is asked (`spec.ts`, `options.ts`).
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { REASON_KINDS, STATES, WAITING_ON } from '../machines/events.ts'
 import { AUTO_SHUTDOWNS, STRATEGIES } from '../machines/strategies.ts'
 import { HEALTHS } from './agent-health.ts'

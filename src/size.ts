@@ -1,5 +1,5 @@
 /** Sizes at the door: bytes, or text like "10mb". Inside they are `…Bytes`. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { shown } from './errors.ts'
 
 /** A number of bytes, or text: a number and `b`, `kb`, `mb`, `gb` or `tb`, of 1024 each. */

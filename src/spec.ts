@@ -3,7 +3,7 @@
  * README. A field that is unknown, or not built yet, is refused and never ignored.
  */
 import os from 'node:os'
-import { z } from 'zod'
+import * as z from 'zod'
 import { ON_CONFLICT } from '../machines/lanes.ts'
 import { shown } from './errors.ts'
 import { MAX_NAME } from './name.ts'

@@ -1,5 +1,5 @@
 /** How input is held to a schema: durations at the door, and errors that name the field, the value and the way out. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { HOW_TO_SAY_TIME, isDuration, notADuration, parseDuration } from './duration.ts'
 import { ReeveError, shown } from './errors.ts'
 import { isPlainObject } from './realms.ts'

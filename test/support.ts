@@ -243,7 +243,7 @@ export function host(
   const prelude = [
     `const DIST = ${JSON.stringify(DIST)}`,
     `const FIXTURES = ${JSON.stringify(FIXTURES)}`,
-    "const reeve = await import(DIST + '/src/index.js')",
+    "const reeve = await import(DIST + '/lib/index.js')",
     'const say = (...words) => console.log(words.map(String).join(" "))',
   ].join('\n')
   // script(1) is told in one line of shell what to run on its terminal.

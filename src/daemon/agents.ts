@@ -1,7 +1,7 @@
 /** `/v1/agents` and what hangs on it. */
 import os from 'node:os'
 import path from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { awaited } from '../awaited.ts'
 import { ReeveError } from '../errors.ts'
 import { cancelOptionsSchema, inputSchema, killOptionsSchema, stopOptionsSchema } from '../options.ts'

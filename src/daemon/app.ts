@@ -1,7 +1,7 @@
 /** The routes as an application: who asks is checked, what is asked is understood, what is answered is written. */
 import type { HttpBindings } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
-import { z } from 'zod'
+import * as z from 'zod'
 import { ReeveError } from '../errors.ts'
 import { readWire } from '../read-wire.ts'
 import type { AgentRecord } from '../registry/record.ts'

@@ -1,5 +1,5 @@
 /** What a daemon takes. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Duration } from '../duration.ts'
 import { type AdmissionOptions, admissionSchema } from '../options.ts'
 import { duration } from '../strict.ts'

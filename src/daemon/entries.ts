@@ -2,7 +2,7 @@
  * `/v1/entries`: the log as server-sent events. The id of each is its place, `supervisorId:seq`: a reader who comes
  * back with the last one it had (`Last-Event-ID`) misses nothing and gets nothing twice, across daemons too.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Entry, isNote } from '../../machines/events.ts'
 import { placeText, readPlace } from '../place.ts'
 import { VERSION } from '../version.ts'

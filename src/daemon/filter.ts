@@ -1,5 +1,5 @@
 /** Narrowing a listing in a query: `?task=T-1&state=running&label=team=a`. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { STATES } from '../../machines/events.ts'
 import type { RecordFilter } from '../registry/record.ts'
 import { several } from './route.ts'

@@ -1,5 +1,5 @@
 /** `/v1/groups`: groups are opened, seen and stopped; `group` in the spec of an agent makes it a member. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { awaited } from '../awaited.ts'
 import type { Group } from '../group.ts'
 import { type GroupOptions, groupOptionsSchema, groupPathSchema, stopGroupSchema } from '../group-options.ts'

@@ -1,5 +1,5 @@
 /** Many at once: ended by task, by lane, all, or all that are silent; and a check-up of them. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { ReeveError } from '../errors.ts'
 import type { KillStalledOptions } from '../kill.ts'
 import { cancelOptionsSchema, killOptionsSchema, killStalledSchema, stopOptionsSchema } from '../options.ts'

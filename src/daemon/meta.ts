@@ -1,5 +1,5 @@
 /** What the daemon says of itself, and its end. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { stopSupervisorSchema } from '../options.ts'
 import { signed } from './requester.ts'
 import { route } from './route.ts'

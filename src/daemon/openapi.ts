@@ -1,5 +1,5 @@
 /** `/openapi.json`: what is served here, made from the routes and their schemas. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { ERRORS, type ErrorCode } from '../errors.ts'
 import { type JsonSchema, jsonSchemaOf } from '../json-schema.ts'
 import {

@@ -1,5 +1,5 @@
 /** A route as one thing: what is asked, what is answered, and what happens. The OpenAPI document is made from it. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ErrorCode } from '../errors.ts'
 import type { StopSupervisorOptions, StopSupervisorResult } from '../shutdown.ts'
 import type { Supervisor } from '../supervisor.ts'

@@ -2,7 +2,7 @@
  * The words in which an agent speaks of itself: one line, a bare word or a JSON object with a `type`.
  * One schema; what comes in by file and what comes in by call is held to the same.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Activity, WAITING_ON } from '../../machines/events.ts'
 
 /** The longest `message`, in bytes; what is longer is cut, not refused: the report matters more than its words. */

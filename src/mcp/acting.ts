@@ -1,5 +1,5 @@
 /** The tools that begin agents, speak to them and end them. Who asks is recorded with each. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { awaited } from '../awaited.ts'
 import type { Duration } from '../duration.ts'
 import type { CancelOptions, KillOptions, KillResult, KillStalledOptions, StopOptions } from '../kill.ts'

@@ -1,5 +1,5 @@
 /** The tools that look, and change nothing. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Entry } from '../../machines/events.ts'
 import type { AgentHealth } from '../agent-health.ts'
 import { awaited } from '../awaited.ts'

@@ -1,6 +1,6 @@
 /** Schemas as MCP wants them: JSON Schema in the names of the wire. What is held to them is held by us, in our words. */
 import type { StandardSchemaWithJSON } from '@modelcontextprotocol/server'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { type JsonSchema, jsonSchemaOf } from '../json-schema.ts'
 
 const made = new WeakMap<z.ZodType, JsonSchema>()

@@ -1,5 +1,5 @@
 /** A tool as one thing: what is asked, what is answered, what it may do to the world, and what happens. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { MAX_NAME } from '../name.ts'
 import type { AgentRecord } from '../registry/record.ts'
 import { positive } from '../strict.ts'

@@ -1,5 +1,5 @@
 /** The tables of the README, made from the schemas, the defaults and the errors themselves. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 export interface ReferenceOptions {
   readonly defaults?: Readonly<Record<string, unknown>>

@@ -8,7 +8,7 @@ import { MAX_REPORT_BYTES } from '../../machines/events.ts'
 import { parseReport } from '../../src/health/report.ts'
 import { fixture, soon, temporaryFolder, until } from '../support.ts'
 
-const KIT = new URL('../../src/agent-kit/index.js', import.meta.url).href
+const KIT = new URL('../../lib/agent.js', import.meta.url).href
 const outsideOfReeve = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !name.startsWith('REEVE_')),
 )

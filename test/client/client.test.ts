@@ -128,7 +128,7 @@ t.test('a line that makes ready may be an expression; restarting is one life aft
 })
 
 t.test('an agent that asks for another is who asked', async (t) => {
-  const program = `const { connect } = await import(${JSON.stringify(`${DIST}/src/client/index.js`)})
+  const program = `const { connect } = await import(${JSON.stringify(`${DIST}/lib/client.js`)})
     const reeve = await connect()
     const child = await reeve.spawn({ name: 'child', command: ${JSON.stringify(FOREVER)} })
     await child.ready

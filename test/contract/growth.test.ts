@@ -12,7 +12,7 @@ const here = (name: string) => JSON.stringify(new URL(name, import.meta.url).hre
 /** Prints the memory of the process, in bytes, after a tenth, a half and all of the entries, and how many per second it took. */
 const program = (name: string, file: string) => `
   const { DURABLE } = await import(${here('./place.js')})
-  const { Writer } = await import(${here('../../src/testing.js')})
+  const { Writer } = await import(${here('../../lib/testing.js')})
   const registry = DURABLE[${JSON.stringify(name)}].make(${JSON.stringify(file)})
   await registry.open()
   const writer = new Writer()

@@ -13,7 +13,7 @@ const here = (name: string) => JSON.stringify(new URL(name, import.meta.url).hre
 /** Appends batches one after another, and says the last number after each. */
 const program = (name: string, file: string) => `
   const { DURABLE } = await import(${here('./place.js')})
-  const { Writer, batchesOf } = await import(${here('../../src/testing.js')})
+  const { Writer, batchesOf } = await import(${here('../../lib/testing.js')})
   const registry = DURABLE[${JSON.stringify(name)}].make(${JSON.stringify(file)})
   await registry.open()
   const writer = new Writer()

@@ -35,7 +35,7 @@ t.test('started 20 times at once there is one, and all know it', async (t) => {
 
 t.test('whoever starts it is held by nothing of it, and it stands nowhere', async (t) => {
   const home = freshHome(t)
-  const program = `const { startDaemon } = await import(${JSON.stringify(`${DIST}/src/daemon/index.js`)})
+  const program = `const { startDaemon } = await import(${JSON.stringify(`${DIST}/lib/daemon.js`)})
     const { daemon } = await startDaemon({ home: ${JSON.stringify(home)} })
     console.log(daemon.pid)`
   const folder = temporaryFolder(t)

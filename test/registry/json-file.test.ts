@@ -219,7 +219,7 @@ t.test('one process has it at a time, and is named; SIGKILL frees it', async (t)
   const { registry, file } = await filesOf(t)
   await registry.close?.()
   const program = `
-    const { jsonFileRegistry } = await import(${here('../../src/registry/json-file.js')})
+    const { jsonFileRegistry } = await import(${here('../../lib/registry-json-file.js')})
     await jsonFileRegistry(${JSON.stringify(file)}).open()
     setInterval(() => {}, 1000)
     console.log('open')`

@@ -174,7 +174,7 @@ t.test(
   async (t) => {
     const home = path.join(t.testdir(), 'home')
     const script = `
-    import { createSupervisor } from ${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)}
+    import { createSupervisor } from ${JSON.stringify(new URL('../../lib/index.js', import.meta.url).href)}
     const hung = () => new Promise(() => {})
     const registry = { durable: true, location: '/db', open: async () => {}, append: hung, records: async () => [], history: async () => [], remove: async () => {} }
     const reeve = await createSupervisor({ home: ${JSON.stringify(home)}, registry })

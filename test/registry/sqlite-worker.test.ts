@@ -56,8 +56,8 @@ t.test(
   async (t) => {
     const file = join(temporaryFolder(t), 'agents.db')
     const program = `
-    const { sqliteRegistry } = await import(${here('../../src/registry/sqlite.js')})
-    const { Writer } = await import(${here('../../src/testing.js')})
+    const { sqliteRegistry } = await import(${here('../../lib/registry-sqlite.js')})
+    const { Writer } = await import(${here('../../lib/testing.js')})
     const registry = sqliteRegistry(${JSON.stringify(file)})
     await registry.open()
     const writer = new Writer()
@@ -84,8 +84,8 @@ t.test('more requests than can be answered are refused, not heaped up', async (t
 t.test('an open registry holds no process; one that is being asked does', async (t) => {
   const file = JSON.stringify(join(temporaryFolder(t), 'agents.db'))
   const program = `
-    const { sqliteRegistry } = await import(${here('../../src/registry/sqlite.js')})
-    const { Writer } = await import(${here('../../src/testing.js')})
+    const { sqliteRegistry } = await import(${here('../../lib/registry-sqlite.js')})
+    const { Writer } = await import(${here('../../lib/testing.js')})
     const registry = sqliteRegistry(${file})
     await registry.open()
     void registry.append(new Writer().start('a')).then(() => console.log('taken'))`

@@ -324,8 +324,8 @@ t.test('another makes the tables while it is looked whose database it is: it is 
 t.test('four processes make the same new database at once, and write to it', async (t) => {
   const file = join(temporaryFolder(t), 'agents.db')
   const program = (name: string) => `
-    const { sqliteRegistry } = await import(${here('../../src/registry/sqlite.js')})
-    const { Writer, batchesOf } = await import(${here('../../src/testing.js')})
+    const { sqliteRegistry } = await import(${here('../../lib/registry-sqlite.js')})
+    const { Writer, batchesOf } = await import(${here('../../lib/testing.js')})
     const registry = sqliteRegistry(${JSON.stringify(file)})
     await registry.open()
     const writer = new Writer('${name}')

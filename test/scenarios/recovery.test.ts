@@ -385,7 +385,7 @@ t.test(
     const { folder, file } = place(t)
     const env = { REEVE_HOME: join(folder, 'user') }
     const body = (name: string) => `
-    const { sqliteRegistry } = await import(DIST + '/src/registry/sqlite.js')
+    const { sqliteRegistry } = await import(DIST + '/lib/registry-sqlite.js')
     const supervisor = await reeve.createSupervisor({ registry: sqliteRegistry(${JSON.stringify(file)}) })
     const agent = supervisor.spawn({ name: '${name}', command: [FIXTURES + '/runs-forever.sh'] })
     await agent.ready
@@ -398,7 +398,7 @@ t.test(
     await killed(gone)
     const next = host(
       t,
-      `const { sqliteRegistry } = await import(DIST + '/src/registry/sqlite.js')
+      `const { sqliteRegistry } = await import(DIST + '/lib/registry-sqlite.js')
      const supervisor = await reeve.createSupervisor({ registry: sqliteRegistry(${JSON.stringify(file)}) })
      for (;;) {
        const records = await supervisor.records()

@@ -74,8 +74,8 @@ t.test(
     const folder = t.testdir()
     const file = path.join(folder, 'agents.db')
     const script = `
-    import { createSupervisor } from ${JSON.stringify(`${DIST}/src/index.js`)}
-    import { sqliteRegistry } from ${JSON.stringify(`${DIST}/src/registry/sqlite.js`)}
+    import { createSupervisor } from ${JSON.stringify(`${DIST}/lib/index.js`)}
+    import { sqliteRegistry } from ${JSON.stringify(`${DIST}/lib/registry-sqlite.js`)}
     import { openDatabase } from ${JSON.stringify(`${DIST}/test/scenarios/database.js`)}
     const reeve = await createSupervisor({ registry: sqliteRegistry(${JSON.stringify(file)}) })
     reeve.on('sink-error', () => {})
@@ -90,8 +90,8 @@ t.test(
     )
     t.equal(fs.readdirSync(path.join(env.REEVE_HOME, 'spill')).length, 1)
     const next = `
-    import { createSupervisor } from ${JSON.stringify(`${DIST}/src/index.js`)}
-    import { sqliteRegistry } from ${JSON.stringify(`${DIST}/src/registry/sqlite.js`)}
+    import { createSupervisor } from ${JSON.stringify(`${DIST}/lib/index.js`)}
+    import { sqliteRegistry } from ${JSON.stringify(`${DIST}/lib/registry-sqlite.js`)}
     const reeve = await createSupervisor({ registry: sqliteRegistry(${JSON.stringify(file)}) })
     await reeve.stop()
   `

@@ -34,7 +34,7 @@ export function place(t: Test): Place {
 export async function predecessor(t: Test, { folder, home, file }: Place, body: string): Promise<Host> {
   const h = host(
     t,
-    `const { sqliteRegistry } = await import(DIST + '/src/registry/sqlite.js')
+    `const { sqliteRegistry } = await import(DIST + '/lib/registry-sqlite.js')
      const FOLDER = ${JSON.stringify(folder)}
      const run = (name, ...args) => [FIXTURES + '/' + name, ...args.map(String)]
      const kept = { onSupervisorDeath: 'adopt', stop: [{ signal: 'SIGTERM', wait: '2s' }] }
