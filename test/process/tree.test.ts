@@ -144,8 +144,10 @@ both(
       counts = (await vitals()).map(({ processes }) => processes)
     t.same(counts, [2, 2, 2, 1])
     let seen = await rig.launcher.vitals(orders, { exact: true })
-    // One that is just becoming another program has no memory for a moment.
-    for (let look = 0; look < 500 && seen.some(({ exactBytes = 0 }) => exactBytes === 0); look += 1)
+    // One that is just becoming another program has no memory for a moment, and grows between two readings.
+    const settled = () =>
+      seen.every(({ memoryBytes, exactBytes = 0 }) => exactBytes > 0 && exactBytes <= memoryBytes)
+    for (let look = 0; look < 500 && !settled(); look += 1)
       seen = await rig.launcher.vitals(orders, { exact: true })
     t.same(
       seen.map(({ agentId }) => agentId),
