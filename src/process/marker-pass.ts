@@ -38,6 +38,9 @@ const MAX_REST_MS = 10
 /** An environment that reads empty is looked at again: `exec` empties it for a moment. */
 const EXEC_RETRIES = 2
 const EXEC_RETRY_MS = 3
+/** For one process alone, whose fate hangs on it: so many looks, so long apart, without giving up the turn. */
+const LOOKS_AT_ONE = 40
+const LOOK_AGAIN_MS = 0.5
 
 const ENTRY = Buffer.from('REEVE_LIFE=')
 
@@ -50,13 +53,21 @@ export function* markersIn(environ: Buffer): Generator<string> {
   }
 }
 
-/** Whether exactly this process lives, and its environment holds the marker. */
+/**
+ * Whether exactly this process lives, and its environment holds the marker. One whose environment reads empty may just be
+ * becoming another program: it is looked at again, for 20 ms at most.
+ */
 export function carries(identity: ProcessIdentity, marker: string): boolean {
-  if (!isAlive(identity)) return false
-  const environ = environOf(identity.pid)
-  const found = environ !== undefined && [...markersIn(environ)].includes(marker)
-  // It may have ended between the two looks, and its pid be another's.
-  return found && isAlive(identity)
+  for (let look = 0; look < LOOKS_AT_ONE; look += 1) {
+    if (look > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_AGAIN_MS)
+    if (!isAlive(identity)) return false
+    const environ = environOf(identity.pid)
+    if (environ?.length === 0) continue
+    const found = environ !== undefined && [...markersIn(environ)].includes(marker)
+    // It may have ended between the two looks, and its pid be another's.
+    return found && isAlive(identity)
+  }
+  return false
 }
 
 export class MarkerPass {

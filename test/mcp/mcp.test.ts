@@ -414,9 +414,11 @@ t.test('an agent that speaks MCP is the spawner of what it spawns', async (t) =>
   const { home, client: own } = shared
   const parent = await own.spawn({ name: 'parent', command: [fixture('runs-forever.sh')] })
   const { pid } = await parent.ready
-  const environ = readFileSync(`/proc/${pid}/environ`, 'utf8')
-    .split('\0')
-    .map((each) => each.split('='))
+  // It reads empty while the process is just becoming its program.
+  const text = await until(() => readFileSync(`/proc/${pid}/environ`, 'utf8') || null, {
+    what: 'the environment of the parent',
+  })
+  const environ = text.split('\0').map((each) => each.split('='))
   const env = Object.fromEntries(
     environ
       .filter(([name]) => name?.startsWith('REEVE_'))

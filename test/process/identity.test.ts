@@ -3,6 +3,7 @@ import { symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { identify, isAlive, isDead, liveStat, readStat } from '../../src/process/identity.ts'
+import { carries } from '../../src/process/marker-pass.ts'
 import { parseStat, ticksIn } from '../../src/process/proc-linux.ts'
 import { signalProcess } from '../../src/process/signals.ts'
 import { Spared } from '../../src/process/spared.ts'
@@ -49,6 +50,18 @@ t.test('oneself is alive, and the child of nobody knows', async (t) => {
   t.equal(isAlive({ ...self, startTime: self.startTime + 1 }), false, 'another start: another process')
   t.equal(isAlive({ ...self, bootId: 'another' }), false, 'another boot: another process')
   t.equal(identify(2 ** 22 + 1), undefined)
+})
+
+t.test('whose a process is does not change while it becomes another program', async (t) => {
+  const child = spawn(fixture('becomes-itself.sh'), {
+    stdio: 'ignore',
+    env: { ...process.env, REEVE_LIFE: 'x/1' },
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  const identity = mustIdentify(child.pid as number)
+  const strange = Array.from({ length: 3_000 }, () => carries(identity, 'x/1')).filter((ours) => !ours)
+  t.equal(strange.length, 0, 'looks that took it for a stranger')
+  t.equal(carries(identity, 'x/2'), false)
 })
 
 t.test('a zombie is dead, though it answers kill(pid, 0)', async (t) => {

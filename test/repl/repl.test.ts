@@ -182,7 +182,7 @@ t.test(
   { timeout: 90_000 },
   async (t) => {
     const demo = join(dirname(DIST), 'examples', 'crew.js')
-    const piped = spawn(process.execPath, [demo])
+    const piped = spawn(process.execPath, [demo], { env: ENV })
     const over = ended(piped)
     const chunks: string[] = []
     piped.stdout.setEncoding('utf8').on('data', (text: string) => chunks.push(text))
