@@ -18,7 +18,7 @@ export interface HelperOptions {
   readonly clock: Clock
 }
 
-const HOST = fileURLToPath(new URL('./launcher-host.js', import.meta.url))
+const HOST = fileURLToPath(new URL('./launcher-host.cjs', import.meta.url))
 /** A Node process is up after 40–80 ms; a machine under load may take its time. */
 const START_WITHIN_MS = 10_000
 const TAIL_BYTES = 2000

@@ -1,5 +1,5 @@
 /**
- * The helper process: `node launcher-host.js launcher <home> <launcherId>`. It listens on a socket in the home, says
+ * The helper process: `node launcher-host.cjs launcher <home> <launcherId>`. It listens on a socket in the home, says
  * so with one byte on descriptor 3, serves one supervisor at a time, and outlives it: when the connection ends, by
  * whatever means, each life goes by its own terms, and it leaves when nothing is left to keep.
  *

@@ -241,7 +241,7 @@ t.test('its command line says what it is', async (t) => {
     else process.env.NODE_EXTRA_CA_CERTS = certificates
   })
   const args = readFileSync(`/proc/${rig.launcher.pid}/cmdline`, 'utf8').split('\0')
-  t.match(args.slice(1, 6), ['--v8-pool-size=0', /launcher-host\.js$/, 'launcher', rig.home, 'test-1'])
+  t.match(args.slice(1, 6), ['--v8-pool-size=0', /launcher-host\.cjs$/, 'launcher', rig.home, 'test-1'])
   const environ = readFileSync(`/proc/${rig.launcher.pid}/environ`, 'utf8')
   t.notMatch(environ, /NODE_OPTIONS=|NODE_EXTRA_CA_CERTS=|REEVE_/)
   t.same(await rig.end(), [])

@@ -95,7 +95,7 @@ function earlier(t: Test): string {
   for (const name of ['src', 'machines']) cpSync(join(DIST, name), join(dist, name), { recursive: true })
   writeFileSync(join(dist, 'package.json'), '{"type":"module"}')
   // The module, and the program into which it was built.
-  for (const name of ['protocol.js', 'launcher-host.js']) {
+  for (const name of ['protocol.js', 'launcher-host.cjs']) {
     const file = join(dist, 'src/process', name)
     const text = readFileSync(file, 'utf8')
     if (!SAID.test(text)) throw new Error(`${name} no longer says which protocol it speaks`)
