@@ -15,6 +15,9 @@ import {
   type Supervisor,
   type SupervisorOptions,
 } from '../src/index.ts'
+import { until } from './until.ts'
+
+export { until }
 
 /** The built files: this one is `<dist>/test/support.js`. */
 export const DIST = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -22,28 +25,6 @@ const FIXTURES = join(dirname(DIST), 'test', 'fixtures')
 
 /** The path of a fixture program. */
 export const fixture = (name: string): string => join(FIXTURES, name)
-
-export interface UntilOptions {
-  /** Fails after this long. Default 30 s: a bound for a tired machine, not a measure. */
-  readonly timeoutMs?: number
-  /** From one look to the next. Default 3 ms. */
-  readonly everyMs?: number
-  /** What is waited for, in words. */
-  readonly what: string
-}
-
-/** Looks every few milliseconds until the condition gives something; returns that. Throws when the time is over. */
-export async function until<T>(
-  condition: () => T | Promise<T>,
-  { timeoutMs = 30_000, everyMs = 3, what }: UntilOptions,
-): Promise<NonNullable<Exclude<T, false>>> {
-  for (const endMs = performance.now() + timeoutMs; ; await pause(everyMs)) {
-    const found = await condition()
-    if (found !== false && found !== null && found !== undefined)
-      return found as NonNullable<Exclude<T, false>>
-    if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms: ${what}`)
-  }
-}
 
 /** Awaits a promise, but not for ever. */
 export async function soon<T>(promise: Promise<T>, what: string, timeoutMs = 30_000): Promise<T> {

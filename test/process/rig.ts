@@ -12,6 +12,7 @@ import { identify, isAlive } from '../../src/process/identity.ts'
 import type { Launcher, LauncherAnswer, LauncherOptions, LaunchOrder } from '../../src/process/launcher.ts'
 import { MarkerPass } from '../../src/process/marker-pass.ts'
 import { startLauncher } from '../../src/process/start-launcher.ts'
+import { until as waitUntil } from '../until.ts'
 
 export const MODES = ['inline', 'process'] as const
 export type Mode = (typeof MODES)[number]
@@ -26,19 +27,12 @@ export function temporaryFolder(t: Test): string {
   return folder
 }
 
-/** Waits for a condition, looking every 5 ms; fails with its name after `ms`: a bound for a tired machine, not a measure. */
-export async function until<T>(
+/** Waits for a condition; fails with its name after `ms`: a bound for a tired machine, not a measure. */
+export const until = <T>(
   what: string,
   probe: () => T | undefined | false | null,
   ms = 30_000,
-): Promise<T> {
-  for (const endMs = realClock.now() + ms; ; ) {
-    const found = probe()
-    if (found !== undefined && found !== false && found !== null) return found
-    if (realClock.now() > endMs) throw new Error(`not within ${ms} ms: ${what}`)
-    await new Promise((done) => setTimeout(done, 5))
-  }
-}
+): Promise<NonNullable<Exclude<T, false>>> => waitUntil(probe, { timeoutMs: ms, what })
 
 /** The numbers that a fixture wrote to a file, once they are there, in a whole line. */
 export const pidsIn = (file: string): Promise<number[]> =>

@@ -6,9 +6,9 @@ import type { Agent, AgentSpec } from '../../src/index.ts'
 import { sentenceOf } from '../../src/index.ts'
 import {
   type Crew,
-  crew,
   FOREVER,
   fixture,
+  inlineCrew,
   launcherOf,
   notesOf,
   nothingIsLeft,
@@ -38,7 +38,7 @@ const wasReached = (c: Crew, agent: Agent): boolean =>
   notesOf(c, agent, 'rung').some(({ evidence }) => evidence?.through !== undefined)
 
 t.test('warned at 0.8, cancelled at 1: its step is finished, no policy brings it back', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({
     command: [fixture('works-in-steps.sh'), '0.2'],
     ready: { line: 'begin' },
@@ -77,7 +77,7 @@ t.test('warned at 0.8, cancelled at 1: its step is finished, no policy brings it
 t.test(
   'its lives share it; the one that used the rest by itself ended as it did, and is the last',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const agent = c.spawn({ ...uses(1, 10, 0.1, 1), restart: ALWAYS, budget: { usd: 0.3 } })
     t.match(await soon(agent.ended, 'ended'), { incarnation: 3, usage: { turns: 3, tokens: 30 } })
     // SIGINT may have come in the moment in which it exited.
@@ -97,7 +97,7 @@ t.test(
 )
 
 t.test('done is done: a last report beyond the budget leaves what was completed completed', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   for (const policy of ['permanent', 'transient'] as const) {
     const agent = c.spawn({ ...uses(9, 9, 9, 0), restart: { ...ALWAYS, policy }, budget: { turns: 5 } })
     const record = await soon(agent.ended, 'ended')
@@ -107,7 +107,7 @@ t.test('done is done: a last report beyond the budget leaves what was completed 
 })
 
 t.test('what is used while it starts counts, and ends a start', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({
     ...uses(9, 0, 0, '-'),
     ready: { report: true },
@@ -120,7 +120,7 @@ t.test('what is used while it starts counts, and ends a start', async (t) => {
 })
 
 t.test('a budget that runs out while someone restarts it: nothing begins', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({
     command: [fixture('sleeps-through-sigterm.sh')],
     ready: { line: 'ready' },
@@ -137,7 +137,7 @@ t.test('a budget that runs out while someone restarts it: nothing begins', async
 })
 
 t.test('a ttl begins with a cancellation too, over all lives', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const agent = c.spawn({
     command: [fixture('works-in-steps.sh'), '0.1'],
     ready: { line: 'begin' },

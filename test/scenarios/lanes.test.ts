@@ -6,9 +6,9 @@ import t from 'tap'
 import type { Agent, AgentSpec } from '../../src/index.ts'
 import {
   alive,
-  crew,
   FOREVER,
   fixture,
+  inlineCrew,
   nothingIsLeft,
   pidsFrom,
   refusal,
@@ -25,7 +25,7 @@ const lane = 'member-1'
 const storyOf = (agent: Agent) => ({ state: agent.state, reason: agent.record.reason?.kind, pid: agent.pid })
 
 t.test('reject: lane_busy, which names the holder; the lane is free when it has ended', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const one = c.spawn({ name: 'one', command: FOREVER, lane, restart: 'permanent' })
   const spec = { name: 'two', command: FOREVER, lane }
   t.match((await refusal(() => c.spawn(spec), 'lane_busy')).message, /held by one \(spawning\)\. Wait/)
@@ -54,7 +54,7 @@ t.test('reject: lane_busy, which names the holder; the lane is free when it has 
 })
 
 t.test('replace: the whole tree of the holder ends first, for good; then the newcomer starts', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const held = join(c.folder, 'lane')
   const holds = { command: [fixture('holds-lane.sh'), held], lane }
   const one = c.spawn({ ...holds, name: 'one', restart: 'permanent' })
@@ -91,7 +91,7 @@ t.test('replace: the whole tree of the holder ends first, for good; then the new
 t.test(
   'restart() of one that is being replaced is refused, as long as somebody takes its place',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const stubborn = {
       command: ['sh', '-c', 'trap "" INT TERM; echo ready; while :; do sleep 1; done'],
       ready: { line: 'ready' },
@@ -129,7 +129,7 @@ t.test(
 )
 
 t.test('what a holder leaves, in its group or out of it, is gone before the next one begins', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const leaves = readFileSync(fixture('leaves-stubborn-child.sh'), 'utf8')
   // The same in a session of its own, which no signal to its group reaches.
   const apart = leaves.replace('exec sh -c', 'exec setsid sh -c')
@@ -161,7 +161,7 @@ t.test('what a holder leaves, in its group or out of it, is gone before the next
 t.test(
   'replace: a holder that crashes while it is asked to end is gone for good, and its turn comes',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const stubborn = {
       command: ['sh', '-c', 'trap "" INT TERM; echo ready; exec sleep 1000'],
       ready: { line: 'ready' },
@@ -195,7 +195,7 @@ t.test(
 )
 
 t.test('queue: first in, first out, and before them whoever replaces the holder', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const held = join(c.folder, 'lane')
   const spec = (name: string, onConflict: AgentSpec['onConflict'] = 'queue', seconds = 0): AgentSpec => {
     return { name, command: [fixture('holds-lane.sh'), held, String(seconds)], lane, onConflict, ttl: '1h' }
@@ -227,7 +227,7 @@ t.test('queue: first in, first out, and before them whoever replaces the holder'
 t.test(
   'one that waits holds nobody up: stop, kill and the end of all end it at once, and nobody starts',
   async (t) => {
-    const c = await crew(t)
+    const c = await inlineCrew(t)
     const holder = c.spawn({ name: 'holder', command: FOREVER, lane })
     await holder.ready
     const [one, two, ...rest] = [...Array(20).keys()].map((i) =>
@@ -244,7 +244,7 @@ t.test(
 )
 
 t.test('at most 1,000 wait in one lane', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const holder = c.spawn({ name: 'holder', command: FOREVER, lane })
   const spec = { command: FOREVER, lane, onConflict: 'queue' as const }
   for (let i = 0; i < 1000; i += 1) c.spawn(spec)
@@ -255,7 +255,7 @@ t.test('at most 1,000 wait in one lane', async (t) => {
 })
 
 t.test('1,000 spawns race for one lane, in all ways: at no moment two of them live', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const held = join(c.folder, 'lane')
   const seed = Number(process.env.REEVE_SEED ?? Math.floor(Math.random() * 2 ** 31))
   t.comment(`REEVE_SEED=${seed}`)
@@ -357,7 +357,7 @@ t.test('who comes under a successor waits behind those of before, for the next o
 })
 
 t.test('in a group: who waits ends with the group', async (t) => {
-  const c = await crew(t)
+  const c = await inlineCrew(t)
   const outside = c.spawn({ name: 'outside', command: FOREVER, lane })
   const group = c.group('crew')
   const inside = group.spawn({
