@@ -98,5 +98,25 @@ const SOUGHT_IN: Readonly<Partial<Record<Fault, ClimateName>>> = {
   'significance-unheeded': 'importance',
 }
 
+/** The first seed that finds it, where several before it find nothing. The search begins there; it moves as the code does. */
+const FOUND_FROM: Readonly<Partial<Record<Fault, number>>> = {
+  'hushed-escape': 6,
+  'unread-backlog': 5,
+  'starts-in-line': 4,
+  'no-patience': 4,
+  'unseen-output': 4,
+  'last-come-first': 4,
+  'endless-line': 4,
+  'budget-per-life': 4,
+  'intensity-each': 4,
+  'no-identity-check': 3,
+  'adopt-by-pid': 3,
+  'spill-not-replayed': 3,
+  'hung-stop': 3,
+  'cancelled-returns': 3,
+  'rest-takes-all': 3,
+}
+
+export const seedOf = (fault: Fault): number => FOUND_FROM[fault] ?? 1
 export const climateOf = (fault: Fault | undefined): ClimateName => (fault && SOUGHT_IN[fault]) ?? 'mixed'
 export const isFault = (name: string): name is Fault => name in FAULTS
