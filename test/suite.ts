@@ -12,8 +12,11 @@ import t from 'tap'
 const JOBS = 5
 /** A process that has not ended by then is ended, with a word on what it was doing. */
 const TIMEOUT_MS = 300_000
-/** The others share a process, so many at a time: what they load costs more than what most of them do. */
-const TOGETHER = 8
+/**
+ * The others share a process, so many at a time: what they load costs more than what most of them do. Fewer where processes
+ * are forked: that takes the longer, the more memory a process has.
+ */
+const TOGETHER = { forking: 8, computing: 16 }
 /**
  * What takes long, or whose own tests run side by side, has a process of its own. It begins, so that none of it is left
  * alone at the end.
@@ -27,36 +30,44 @@ const OF_ITS_OWN = [
   'scenarios/starting',
   'scenarios/recovery',
   'mcp/mcp',
+  'inspector/page',
   'process/containment',
   'process/outlives',
   'scenarios/lanes',
   'scenarios/supervisor-dies',
 ]
-const READS_SOURCES = 'architecture/'
 /** Tried by `.ci/run` alone: no part of what is published. */
 const APART = ['bench/bench']
+/** Every source as a syntax tree is read once, and held by no process that forks. */
+const READS_SOURCES = 'architecture'
 /** Then these folders, most of whose files have real processes; the rest computes. */
-const FIRST = ['scenarios', 'process', 'daemon', 'contract', 'registry', 'health']
+const FORKING = ['scenarios', 'process', 'daemon', 'contract', 'registry', 'health']
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-/** The place in a list, what is not in it behind. */
-const placeIn = (list: readonly string[], each: string): number => list.indexOf(each) + 1 || list.length + 1
 const files = readdirSync(here, { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.js'))
   .map((file) => file.replace(/\.test\.js$/, ''))
   .filter((file) => !APART.includes(file))
-  .sort(
-    (a, b) =>
-      placeIn(OF_ITS_OWN, a) - placeIn(OF_ITS_OWN, b) ||
-      placeIn(FIRST, dirname(a)) - placeIn(FIRST, dirname(b)) ||
-      (a < b ? -1 : 1),
-  )
-const groups: string[][] = files.filter((file) => OF_ITS_OWN.includes(file)).map((file) => [file])
-const others = files.slice(groups.length)
-// Every source as a syntax tree is read once, and held by no process that forks.
-groups.push(others.filter((file) => file.startsWith(READS_SOURCES)))
-const rest = others.filter((file) => !file.startsWith(READS_SOURCES))
-while (rest.length > 0) groups.push(rest.splice(0, TOGETHER))
+  .sort()
+const others = files.filter((file) => !OF_ITS_OWN.includes(file) && dirname(file) !== READS_SOURCES)
+
+function inGroupsOf(most: number, all: readonly string[]): string[][] {
+  const count = Math.ceil(all.length / most)
+  return Array.from({ length: count }, (_, nth) => all.slice(nth * most, (nth + 1) * most))
+}
+
+const groups = [
+  ...OF_ITS_OWN.map((file) => [file]),
+  files.filter((file) => dirname(file) === READS_SOURCES),
+  ...inGroupsOf(
+    TOGETHER.forking,
+    FORKING.flatMap((folder) => others.filter((file) => dirname(file) === folder)),
+  ),
+  ...inGroupsOf(
+    TOGETHER.computing,
+    others.filter((file) => !FORKING.includes(dirname(file))),
+  ),
+]
 
 /**
  * tap gives every process that it starts a loader and V8's coverage by NODE_OPTIONS, and so to all that a test starts: a
