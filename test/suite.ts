@@ -17,30 +17,27 @@ const TIMEOUT_MS = 300_000
  * are forked: that takes the longer, the more memory a process has.
  */
 const TOGETHER = { forking: 8, computing: 16 }
-/**
- * What takes long, or whose own tests run side by side, has a process of its own. It begins, so that none of it is left
- * alone at the end.
- */
+/** What takes long, or whose own tests run side by side, has a process of its own. */
 const OF_ITS_OWN = [
-  'simulation/simulation',
-  'process/takeover',
-  'scenarios/heartbeats',
   'cli/cli',
-  'repl/repl',
-  'scenarios/starting',
+  'scenarios/heartbeats',
   'scenarios/recovery',
+  'simulation/simulation',
   'mcp/mcp',
   'inspector/page',
-  'process/containment',
-  'process/outlives',
+  'scenarios/starting',
+  'repl/repl',
   'scenarios/lanes',
+  'process/outlives',
+  'process/takeover',
   'scenarios/supervisor-dies',
+  'process/containment',
 ]
 /** Tried by `.ci/run` alone: no part of what is published. */
 const APART = ['bench/bench']
 /** Every source as a syntax tree is read once, and held by no process that forks. */
 const READS_SOURCES = 'architecture'
-/** Then these folders, most of whose files have real processes; the rest computes. */
+/** Most files of these folders have real processes; the rest computes. */
 const FORKING = ['scenarios', 'process', 'daemon', 'contract', 'registry', 'health']
 
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -56,9 +53,8 @@ function inGroupsOf(most: number, all: readonly string[]): string[][] {
   return Array.from({ length: count }, (_, nth) => all.slice(nth * most, (nth + 1) * most))
 }
 
+/** What takes longest begins, so that none of it is left alone at the end. */
 const groups = [
-  ...OF_ITS_OWN.map((file) => [file]),
-  files.filter((file) => dirname(file) === READS_SOURCES),
   ...inGroupsOf(
     TOGETHER.forking,
     FORKING.flatMap((folder) => others.filter((file) => dirname(file) === folder)),
@@ -67,6 +63,8 @@ const groups = [
     TOGETHER.computing,
     others.filter((file) => !FORKING.includes(dirname(file))),
   ),
+  files.filter((file) => dirname(file) === READS_SOURCES),
+  ...OF_ITS_OWN.map((file) => [file]),
 ]
 
 /**
