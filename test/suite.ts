@@ -53,18 +53,20 @@ function inGroupsOf(most: number, all: readonly string[]): string[][] {
   return Array.from({ length: count }, (_, nth) => all.slice(nth * most, (nth + 1) * most))
 }
 
-/** What takes longest begins, so that none of it is left alone at the end. */
+const forking = inGroupsOf(
+  TOGETHER.forking,
+  FORKING.flatMap((folder) => others.filter((file) => dirname(file) === folder)),
+)
+const alone = OF_ITS_OWN.map((file) => [file])
+/** What takes long begins, and what waits runs beside what computes; what is short fills the end. */
 const groups = [
-  ...inGroupsOf(
-    TOGETHER.forking,
-    FORKING.flatMap((folder) => others.filter((file) => dirname(file) === folder)),
-  ),
+  ...forking.flatMap((group) => [group, ...alone.splice(0, 1)]),
   ...inGroupsOf(
     TOGETHER.computing,
     others.filter((file) => !FORKING.includes(dirname(file))),
   ),
   files.filter((file) => dirname(file) === READS_SOURCES),
-  ...OF_ITS_OWN.map((file) => [file]),
+  ...alone,
 ]
 
 /**
