@@ -60,11 +60,11 @@ const forking = inGroupsOf(
 const alone = OF_ITS_OWN.map((file) => [file])
 /** What takes long begins, and what waits runs beside what computes; what is short fills the end. */
 const groups = [
-  ...forking.flatMap((group) => [group, ...alone.splice(0, 1)]),
   ...inGroupsOf(
     TOGETHER.computing,
     others.filter((file) => !FORKING.includes(dirname(file))),
   ),
+  ...forking.flatMap((group) => [group, ...alone.splice(0, 1)]),
   files.filter((file) => dirname(file) === READS_SOURCES),
   ...alone,
 ]
