@@ -24,7 +24,6 @@ const OF_ITS_OWN = [
   'scenarios/recovery',
   'simulation/simulation',
   'mcp/mcp',
-  'inspector/page',
   'scenarios/starting',
   'repl/repl',
   'scenarios/lanes',
@@ -33,8 +32,8 @@ const OF_ITS_OWN = [
   'scenarios/supervisor-dies',
   'process/containment',
 ]
-/** Tried by `.ci/run` alone: no part of what is published. */
-const APART = ['bench/bench']
+/** Tried by `.ci/run`: what is no part of what is published, and what needs more than Node (`npm run browser-checks`). */
+const APART = ['bench/bench', 'inspector/page']
 /** Every source as a syntax tree is read once, and held by no process that forks. */
 const READS_SOURCES = 'architecture'
 /** Most files of these folders have real processes; the rest computes. */

@@ -1,17 +1,17 @@
-/** Reeve's own page in a real browser: who may look, what a name may not do, and an agent's machine moving as it moves. */
+/**
+ * Reeve's own page in a real browser: who may look, what a name may not do, and an agent's machine moving as it moves.
+ * Not part of `npm test`, which needs nothing but Node: `npm run browser-checks`.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, constants, readFileSync } from 'node:fs'
-import path from 'node:path'
+import { accessSync, constants } from 'node:fs'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import t from 'tap'
-import { STATES } from '../../machines/events.ts'
-import { MODULES } from '../../src/observe/inspector/assets.ts'
 import { type Inspectable, openInspector } from '../../src/observe/inspector/index.ts'
 import type { AgentRecord } from '../../src/registry/record.ts'
 import { REEVE } from '../cli/rig.ts'
 import { ask, serving } from '../daemon/rig.ts'
-import { crew, DIST, FOREVER, fixture, nothingIsLeft, remember, soon, until } from '../support.ts'
+import { crew, FOREVER, fixture, nothingIsLeft, remember, soon, until } from '../support.ts'
 
 nothingIsLeft(t)
 
@@ -33,29 +33,6 @@ function isExecutable(file: string): boolean {
 }
 
 const PATIENT = { timeout: 30_000 }
-
-t.test('a page gets every module that it imports, and none that needs Node', async (t) => {
-  const wanted = new Set<string>()
-  const visit = (file: string): void => {
-    if (wanted.has(file)) return
-    wanted.add(file)
-    const text = readFileSync(path.join(DIST, file), 'utf8')
-    for (const [, target = ''] of text.matchAll(/^(?:import|export) (?:[^'"]*from )?['"]([^'"]+)['"]/gm)) {
-      t.ok(target.startsWith('.'), `${file}: ${target}`)
-      visit(path.posix.join(path.posix.dirname(file), target))
-    }
-  }
-  for (const page of ['main', 'stately']) visit(`src/observe/dashboard/${page}.js`)
-  t.strictSame([...wanted].sort(), [...MODULES].sort())
-})
-
-t.test('the picture has every state, and an edge for each step that the log can tell', async (t) => {
-  const picture = readFileSync(new URL('../../../diagrams/agent.svg', import.meta.url), 'utf8')
-  const titles = [...picture.matchAll(/<title>(.*?)<\/title>/g)].map(([, title = '']) => title)
-  for (const state of STATES) t.ok(titles.includes(state), state)
-  for (const step of ['running-stalling', 'stalling-terminating', 'terminating-reaping', 'reaping-killed'])
-    t.ok(titles.includes(step.replace('-', '&#45;&gt;')), step)
-})
 
 t.test(
   'in a browser',
