@@ -37,11 +37,13 @@ interface Kept {
 }
 
 function keeperOf(t: Test, options: Partial<LogKeeperOptions> = {}, everyMs = 30): Kept {
+  // Taken away last: what is torn down last was made first.
+  const dir = folder(t)
   const warnings: string[] = []
   const clock = hasty(everyMs)
   const keeper = new LogKeeper({ clock, warning: (message) => warnings.push(message), ...options })
   t.teardown(() => keeper.close())
-  return { keeper, warnings, dir: folder(t) }
+  return { keeper, warnings, dir }
 }
 
 const nothingYet = (): Reading => ({ first: undefined, last: undefined, lines: 0, wrong: [] })
