@@ -326,6 +326,7 @@ export class Runtime {
       if (entry.event === 'kill_failed') this.#killFailed(seat, entry)
       if (entry.event === 'rung') notedRung(seat, entry)
       if (entry.event === 'activity' && entry.activity) this.vigil.acts(draft, entry.activity)
+      if (entry.event === 'extend') this.vigil.extends(draft, entry.evidence?.extendMs ?? 0)
       this.listeners.emit('note', entry)
       return
     }

@@ -172,8 +172,8 @@ export class Vigil {
         return
       }
       case 'extend': {
+        // When its machine takes it, it comes back by `extends`: until it runs, the time is for becoming ready.
         const { by: byMs } = report
-        this.#deadlines.extend(key, byMs)
         const extendedUntil = new Date(this.#options.clock.wallNow() + byMs).toISOString()
         send({ type: 'EXTENDED', ...address, byMs, evidence: { extendMs: byMs, extendedUntil }, ...upTo })
         return
@@ -214,6 +214,11 @@ export class Vigil {
   /** Its machine took what it says it does: `idle` and `waiting` hold its deadline. */
   acts(life: LifeAddress, activity: Activity): void {
     this.#deadlines.activity(life, activity)
+  }
+
+  /** Its machine took that it asks for time, while it runs. */
+  extends(life: LifeAddress, byMs: number): void {
+    this.#deadlines.extend(lifeKey(life), byMs)
   }
 
   /** Nothing is watched any more; report files stay until `reports.close()`. */

@@ -119,6 +119,39 @@ t.test('one that asks for time does not stall before that is over, also when it 
   t.throws(() => patient.heartbeat({ type: 'extend', by: 'soon' }), { code: 'invalid_spec' })
 })
 
+t.test(
+  'one that asks for time while it begins to run has that time; one that was not ready yet, until ready',
+  async (t) => {
+    const c = await crew(t)
+    const heartbeat = { timeout: 100, sources: ['report'] } as const
+    const atOnce = (name: string) => {
+      c.on('transition', ({ agentId, to }) => {
+        const agent = c.get(agentId)
+        if (agent?.name === name && to === 'pre_starting') agent.heartbeat({ type: 'extend', by: '1h' })
+      })
+      return name
+    }
+    const running = c.spawn({ name: atOnce('running'), command: FOREVER, heartbeat })
+    const waiting = c.spawn({ name: atOnce('waiting'), command: FOREVER, ready: { report: true }, heartbeat })
+    const silent = c.spawn({ command: FOREVER, heartbeat })
+    const states = ['spawning', 'pre_starting', 'running']
+    const [note] = await until(
+      () => notesOf(c, running, 'extend').length > 0 && notesOf(c, running, 'extend'),
+      {
+        what: 'it asks',
+      },
+    )
+    t.match(note, { evidence: { extendMs: 3_600_000 } })
+    await until(() => silent.state === 'stalling', { what: 'the silent one stalls' })
+    t.same(statesOf(c, running), states)
+    await until(() => notesOf(c, waiting, 'extend').length > 0, { what: 'the other asks' })
+    t.equal(waiting.state, 'pre_starting')
+    t.equal(waiting.heartbeat({ type: 'ready' }), true)
+    await until(() => waiting.state === 'stalling', { what: 'ready, it has had its time' })
+    t.same(statesOf(c, running), states)
+  },
+)
+
 t.test('20. waiting until a moment: held until then, and no longer', async (t) => {
   const c = await crew(t)
   const until_ = new Date(Date.now() + 800).toISOString()
