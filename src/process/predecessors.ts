@@ -79,13 +79,29 @@ export async function predecessorsIn(home: string, options: FindOptions): Promis
   return { connection, left: [...left.values()], foreignGone, clearAway: () => clearAway(home, dead) }
 }
 
-/** One life may stand in several books: the one that knows more of it counts. */
+/** One life may stand in several books: the one that knows more of it counts, and of its end what each knows. */
 function keepFurther(left: Map<string, Left>, next: Left): void {
   const key = lifeKey(next.life.terms)
   const known = left.get(key)
   if (known === undefined || FURTHER[next.life.state.kind] > FURTHER[known.life.state.kind])
     left.set(key, next)
+  else left.set(key, { ...known, life: knownToBoth(known.life, next.life) })
 }
+
+/** Whoever waited for it knows how it ended; whoever ended it, why, what is left of it, and how far it is cleaned up. */
+function knownToBoth(one: KeptLife, other: KeptLife): KeptLife {
+  if (one.state.kind !== 'exited' || other.state.kind !== 'exited') return one
+  const { exit } = one.state
+  const isWaitedFor = exit.code !== null || exit.signal !== null
+  const [state, also] = isWaitedFor ? [one.state, other.state] : [other.state, one.state]
+  const { terms } = begunBy(other) > begunBy(one) ? other : one
+  const why = state.why ?? also.why
+  return { ...one, terms, state: { ...state, why, swept: state.swept ?? also.swept } }
+}
+
+/** How many of its clean-up commands. */
+const begunBy = ({ terms: { cleanup } }: KeptLife): number =>
+  cleanup === null ? 0 : (cleanup.begun ?? Number.POSITIVE_INFINITY)
 
 /** One that nobody could wait for ended while nobody looked. */
 function asOfNow(life: KeptLife): KeptLife {

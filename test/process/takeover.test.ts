@@ -276,6 +276,32 @@ t.test('a launcher that is stopped is replaced, by its supervisor and by a succe
   await endAll(t, rig)
 })
 
+t.test('of an end that stands in several books, what each knows counts', async (t) => {
+  const { home, rig, first, second } = scene(t)
+  const order = rig.order([fixture('runs-forever.sh')], { ...ADOPT, adoptForMs: 100, rungs: SIGTERM })
+  const supervisor = first([order])
+  const launcher = await supervisor.launcher()
+  await supervisor.agents(order)
+  await supervisor.kill()
+  await untilDead(launcher)
+  // Others saw no more than that it was gone: one whose book is read before, one whose is read after.
+  const isKnownToAll = (line: string) => !/"type":"(ending|swept)"/.test(line)
+  const exit = '"exit":{"code":null,"signal":null},"at":null'
+  const seen = bookOf(home, 'first-1').split('\n').filter(isKnownToAll).join('\n')
+  const gone = seen.replace(/"exit":\{[^}]*\},"at":"[^"]*"/, exit)
+  t.match(gone, exit)
+  for (const id of ['a-1', 'z-1']) writeFileSync(join(home, `launcher-v2-${id}.book`), gone)
+  t.match(stateOf(await second(), order), {
+    kind: 'exited',
+    exit: { code: null, signal: 'SIGTERM' },
+    at: /Z$/,
+    why: 'not_adopted',
+    swept: { escaped: [] },
+  })
+  rig.launcher.acknowledge([order])
+  await endAll(t, rig)
+})
+
 t.test('what is damaged in a book is passed over, and said', async (t) => {
   const { home, rig, first, second } = scene(t)
   const order = rig.order([fixture('runs-forever.sh')], ADOPT)
