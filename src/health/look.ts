@@ -56,9 +56,14 @@ export function cpuUsedMs(before: Seen | undefined, now: Seen): number | undefin
   return Math.max(0, now.look.cpuMs - before.look.cpuMs)
 }
 
-/** Did the tree work between two looks? At least 1 % of the time, and at least 30 ms. */
-export function worked(before: Seen | undefined, now: Seen): boolean {
+/**
+ * Did the tree work between two looks? At least 1 % of the time, and at least 30 ms. `undefined` when that cannot be said: one
+ * of them did not see it, or it did not, and had less time for it than `leastMs`.
+ */
+export function worked(before: Seen | undefined, now: Seen, leastMs: number): boolean | undefined {
   const usedMs = cpuUsedMs(before, now)
-  if (before === undefined || usedMs === undefined) return false
-  return usedMs >= CPU_LEAST_MS && usedMs >= CPU_SHARE * (now.atMs - before.atMs)
+  if (before === undefined || usedMs === undefined) return undefined
+  const betweenMs = now.atMs - before.atMs
+  if (usedMs >= CPU_LEAST_MS && usedMs >= CPU_SHARE * betweenMs) return true
+  return betweenMs < leastMs ? undefined : false
 }

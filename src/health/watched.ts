@@ -127,15 +127,15 @@ export class Watched implements Planned {
 
   /**
    * Takes what was seen at the deadline; `undefined`: the look failed. CPU time since the look before is a sign of life
-   * now. Where one of the two did not see it (a starved machine, a slow launcher) nothing can be said of it, and it gets
-   * half a timeout more, once.
+   * now. Where one of the two did not see it, or the look before came late (a starved machine, a slow launcher), nothing can
+   * be said of it, and it gets half a timeout more, once.
    */
   judgeBy(seen: Seen | undefined, nowMs: number): void {
     if (seen !== undefined) this.#stampGrowth(seen)
     if (this.policy.sources.includes('cpu')) {
-      const usedMs = seen && cpuUsedMs(this.#cpuSeen, seen)
-      if (seen !== undefined && worked(this.#cpuSeen, seen)) this.beatMs = seen.atMs
-      else if (usedMs === undefined && this.#unjudgedBeatMs !== this.beatMs) {
+      const working = seen && worked(this.#cpuSeen, seen, this.policy.timeoutMs / 4)
+      if (seen !== undefined && working) this.beatMs = seen.atMs
+      else if (working === undefined && this.#unjudgedBeatMs !== this.beatMs) {
         this.#unjudgedBeatMs = this.beatMs
         this.giveBack(this.policy.timeoutMs / 2, nowMs)
       }
@@ -149,7 +149,7 @@ export class Watched implements Planned {
   revivedBy(seen: Seen): boolean {
     const beatMs = this.beatMs
     this.#stampGrowth(seen)
-    if (this.policy.sources.includes('cpu') && worked(this.#cpuSeen, seen)) this.beatMs = seen.atMs
+    if (this.policy.sources.includes('cpu') && worked(this.#cpuSeen, seen, 0)) this.beatMs = seen.atMs
     // Without a sign the look at the stall stays what the next ones are compared with.
     if (this.beatMs <= beatMs) return false
     this.#before = this.#seen

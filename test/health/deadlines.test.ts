@@ -53,7 +53,8 @@ t.test('a silent life stalls at its timeout, to the millisecond, with evidence',
     { life, logSize: 0, logAgeMs: 5000, cpuMs: 70, processes: 3 },
   ])
   deadlines.watch(life, policy())
-  await go(1999, 1999)
+  await go(1000)
+  await go(999, 999)
   t.same(told, [])
   await go(1)
   t.same(told, [
@@ -538,6 +539,23 @@ for (const [when, unseenFromMs] of [
       'unseen.1 stalled at 3000',
     ])
   })
+
+t.test(
+  'a look ahead that came late leaves too little to judge CPU by: half a timeout more, once',
+  async (t) => {
+    const { deadlines, told, go } = setUp(async (lives, clock) => {
+      if (clock.now() === 1000) await new Promise<void>((resolve) => clock.setTimeout(resolve, 950))
+      return lives.map((one) => ({ life: one, cpuMs: one.agentId === 'busy' ? clock.now() / 5 : 5 }))
+    })
+    for (const agentId of ['busy', 'idle'])
+      deadlines.watch({ agentId, incarnation: 1 }, policy({ sources: ['cpu'] }))
+    await go(8000, 50)
+    t.same(
+      told.map(({ what, who, atMs }) => `${who} ${what} at ${atMs}`),
+      ['idle.1 stalled at 3000'],
+    )
+  },
+)
 
 t.test(
   'a blocked loop, and someone heard before the late tick: the lateness is given back all the same',
