@@ -50,6 +50,33 @@ t.test(
   },
 )
 
+t.test('a blocked loop: what lies unread is heard before it is judged that nobody spoke', (t) => {
+  const clock = new SteppingClock()
+  const actor = createActor(waiting, { clock })
+  useIndexedScheduler(actor, clock)
+  actor.start()
+  clock.block(130)
+  clock.advance(0)
+  t.equal(actor.getSnapshot().value, 'a')
+  actor.send({ type: 'GO' })
+  t.equal(clock.pending, 0, 'heard, nothing is waited for any more')
+
+  const silent = createActor(waiting, { clock })
+  useIndexedScheduler(silent, clock)
+  silent.start()
+  clock.block(130)
+  clock.advance(0)
+  clock.advance(29)
+  t.equal(silent.getSnapshot().value, 'a', 'for as long as it was late')
+  clock.block(1000)
+  clock.advance(0)
+  t.equal(silent.getSnapshot().value, 'b', 'once')
+  clock.block(60)
+  clock.advance(0)
+  t.equal(silent.getSnapshot().value, 'c', 'a little late is in time')
+  t.end()
+})
+
 t.test('the end of many actors does not grow with the timers of the others', async (t) => {
   const count = 5_000
   const clock = { now: () => 0, wallNow: () => 0, setTimeout: () => 1, clearTimeout: () => {} }

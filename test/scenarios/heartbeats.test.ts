@@ -205,6 +205,32 @@ t.test('21. the event loop blocked for long: no agent stalls for it', async (t) 
   for (const agent of agents) t.same(statesOf(c, agent), ['spawning', 'pre_starting', 'running'])
 })
 
+t.test('21. the event loop blocked while they wait to be heard: what they said in time counts', async (t) => {
+  const c = await crew(t)
+  const says = (word: string) => ['sh', '-c', `sleep 0.3; echo ${word} >> "$REEVE_REPORT"; exec sleep 1000`]
+  const ready = c.spawn({ command: says('ready'), ready: { report: true, timeout: 600 } })
+  const asks = c.spawn({
+    command: says('{\\"type\\":\\"extend\\",\\"by\\":\\"1h\\"}'),
+    ready: { report: true, timeout: 600 },
+  })
+  const beats = c.spawn({
+    command: says('beat'),
+    heartbeat: { timeout: 50, grace: 500, sources: ['report'], onStall: 'terminate' },
+  })
+  const stops = c.spawn({ command: FOREVER, stop: [{ signal: 'SIGTERM', wait: 200 }] })
+  await until(() => beats.state === 'stalling', { what: 'it is silent at first' })
+  await Promise.all([stops.ready, until(() => asks.state === 'pre_starting', { what: 'it begins' })])
+  const stopped = stops.stop()
+  // Behind what is to be read: timers come next.
+  await new Promise((resolve) => setImmediate(resolve))
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500)
+  t.match(await stopped, { killedGracefully: true })
+  await until(() => notesOf(c, asks, 'extend').length > 0, { what: 'it asks' })
+  await soon(ready.ready, 'ready')
+  t.equal(asks.state, 'pre_starting')
+  t.same(statesOf(c, beats).slice(0, 5), ['spawning', 'pre_starting', 'running', 'stalling', 'running'])
+})
+
 t.test('21. the wall clock set back an hour, then forward two: nothing fires, nothing is late', async (t) => {
   const c = await crew(t)
   const agent = c.spawn({
