@@ -11,11 +11,13 @@ export interface Climate {
   readonly kinds?: Readonly<Partial<Record<Kind, number>>>
   /** How probable it is that the registry outlives its supervisor. */
   readonly durable?: number
-  /** How many pids the machine has. */
   /** How probable it is that an agent has one. */
   readonly lane?: number
   readonly budget?: number
   readonly group?: number
+  /** How probable it is that it asks for time. */
+  readonly asking?: number
+  /** How many pids the machine has. */
   readonly pids?: readonly number[]
 }
 
@@ -32,6 +34,7 @@ export const CLIMATES = {
       'kill all': 0,
     },
     durable: 1,
+    asking: 0.4,
   },
   'new-faces': {
     what: 'supervisor and launcher die together, and others get the pids of what they left',
@@ -63,6 +66,7 @@ export const CLIMATES = {
       'kill all': 0,
     },
     kinds: { brief: 0, crashy: 0, missing: 0, brood: 0.2, silent: 0.2, stubborn: 0, moody: 0, chatty: 20 },
+    asking: 0.4,
   },
   traffic: {
     what: 'agents wait for each other in lanes',

@@ -39,9 +39,12 @@ export const FAULTS = {
   // P8 no false kills
   'no-late-sweep': 'a deadline that comes late gives nothing back',
   'no-patience': 'idle and waiting hold no deadline',
+  'judged-unheard': 'a limit that ran out while the loop was held up is judged at once',
   'unheard-beats': 'a heartbeat is no sign of life',
   'silence-inherited': 'a successor holds the silence before it came against an agent',
   'unseen-output': 'output that counts is not looked at',
+  'no-extension': 'one that asks for time gets none',
+  'extension-forgotten': 'a successor forgets the time that was asked for',
   // What was meant
   'restart-after-stop': "a user's stop is taken for a crash",
   'double-signal': 'a rung sends its signal twice',
@@ -80,9 +83,12 @@ const SOUGHT_IN: Readonly<Partial<Record<Fault, ClimateName>>> = {
   'no-identity-check': 'new-faces',
   'no-last-rung': 'tenacity',
   'hushed-escape': 'tenacity',
+  'extension-forgotten': 'succession',
+  'judged-unheard': 'silence',
   'no-late-sweep': 'silence',
   'no-patience': 'silence',
   'unseen-output': 'silence',
+  'no-extension': 'silence',
   'turn-forgotten': 'traffic',
   'last-come-first': 'traffic',
   'endless-line': 'traffic',
@@ -100,8 +106,10 @@ const SOUGHT_IN: Readonly<Partial<Record<Fault, ClimateName>>> = {
 
 /** The first seed that finds it, where several before it find nothing. The search begins there; it moves as the code does. */
 const FOUND_FROM: Readonly<Partial<Record<Fault, number>>> = {
+  'extension-forgotten': 62,
   'hushed-escape': 6,
   'unread-backlog': 5,
+  'judged-unheard': 4,
   'starts-in-line': 4,
   'no-patience': 4,
   'unseen-output': 4,

@@ -33,6 +33,7 @@ const OWN: Readonly<Record<string, string>> = {
   'machines/budget.js': 'faulty/budget.js',
   'src/spending.js': 'faulty/spending.js',
   'src/seat.js': 'faulty/seat.js',
+  'src/scheduler.js': 'faulty/scheduler.js',
   'machines/lanes.js': 'faulty/turns.js',
   'src/lanes.js': 'faulty/lanes.js',
   'src/ending.js': 'faulty/ending.js',

@@ -35,6 +35,10 @@ export interface LifeTruth {
   maybeIdleSinceMs: number | null
   /** When it wrote last that it works. */
   workedAtMs: number
+  /** When it said first that it is ready. */
+  readyMs: number
+  /** The time that it asked for. */
+  readonly asks: { readonly atMs: number; readonly untilMs: number }[]
 }
 
 const SIGNS_KEPT = 200
@@ -74,6 +78,8 @@ export class Truth {
       held: null,
       maybeIdleSinceMs: null,
       workedAtMs: Number.NEGATIVE_INFINITY,
+      readyMs: Number.POSITIVE_INFINITY,
+      asks: [],
     })
   }
 
@@ -90,6 +96,11 @@ export class Truth {
     this.sign(key, 'report', nowMs)
     const { agentId } = life.order
     if (line.includes('"usage"')) this.#turns.set(agentId, this.turnsOf(agentId) + 1)
+    if (line === 'ready') life.readyMs = Math.min(life.readyMs, nowMs)
+    if (line.includes('"extend"')) {
+      this.sign(key, 'said', nowMs)
+      life.asks.push({ atMs: nowMs, untilMs: nowMs + JSON.parse(line).by })
+    }
     const name = line.includes('"waiting"') || line === 'idle' || line === 'working' ? line : undefined
     if (name === undefined) return
     this.sign(key, 'said', nowMs)

@@ -255,6 +255,7 @@ export class World {
     this.truth.begun(order, leader, launcher, this.launchers.supervisorOf(launcher), this.nowMs)
     live(kind, leader, {
       kernel: this.kernel,
+      asking: this.climate.asking ?? 0.1,
       report: (process, line) => {
         const heard = order.reportFile !== null && this.disk.append(order.reportFile, `${line}\n`)
         if (heard && process.life) this.truth.said(process.life, line, this.nowMs)

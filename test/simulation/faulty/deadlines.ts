@@ -25,7 +25,13 @@ export class Deadlines extends RealDeadlines {
   override resume(life: LifeAddress, policy: HeartbeatPolicy, before: WatchedBefore): void {
     const { timeoutMs } = policy
     const leftMs = isBroken('silence-inherited') ? Math.max(1, timeoutMs - before.silentMs) : timeoutMs
-    super.resume(life, { ...policy, timeoutMs: leftMs }, before)
+    const { extendedMs: _, ...others } = before
+    const known = isBroken('extension-forgotten') ? others : before
+    super.resume(life, { ...policy, timeoutMs: leftMs }, known)
+  }
+
+  override extend(key: string, byMs: number): void {
+    if (!isBroken('no-extension')) super.extend(key, byMs)
   }
 
   override beat(key: string): Beat {

@@ -2,6 +2,7 @@
 import { type Entry, isEnd, lifeKey } from '../../../machines/events.ts'
 import type { Known } from '../known.ts'
 import { lives } from '../machine/process.ts'
+import type { LifeTruth } from '../truth.ts'
 import type { World } from '../world.ts'
 import { allHeard, counted, endedBySpending, warned } from './budgets.ts'
 import { calmSinceMs } from './calm.ts'
@@ -40,6 +41,7 @@ export function onEntry(world: World, entry: Entry, known: Known | undefined): v
   if (isEnd(entry.to)) allHeard(world, entry, known)
   if (entry.to === 'terminating' && known.spentAtMs === world.nowMs) endedBySpending(world, entry)
   if (entry.to === 'stalling') silent(world, entry, known)
+  if (entry.event === 'ready_timeout' && entry.to === 'terminating') outOfTime(world, entry, known)
 }
 
 function numbered(world: World, { seq }: Entry): void {
@@ -173,6 +175,12 @@ function silent(world: World, entry: Entry, { spec, runningSinceMs }: Known): vo
       name,
       `${life.key} is stalling ${(nowMs - sinceMs).toFixed(1)} ms after a sign of life (${silentMs.toFixed(1)} that could be heard); its timeout is ${timeout}`,
     )
+  const untilMs = timeAskedMs(life, runningSinceMs, sinceMs)
+  if (nowMs < untilMs - 1 && !truth.wallStepped)
+    world.violated(
+      name,
+      `${life.key} is stalling, and has ${(untilMs - nowMs).toFixed(1)} ms left of what it asked for`,
+    )
   const { held } = life
   // Said after the last sign that could be heard: too late, as above.
   if (!held || held.sinceMs < runningSinceMs || held.sinceMs > sinceMs) return
@@ -184,3 +192,28 @@ function silent(world: World, entry: Entry, { spec, runningSinceMs }: Known): vo
       `${life.key} said ${held.name} ${heldMs.toFixed(1)} ms ago and is stalling; its maxWait is ${maxWait}`,
     )
 }
+
+/** What is written to a report file is heard this soon, also when the kernel did not tell of it: by the second sweep. */
+const HEARD_MS = 2_100
+
+/** P8: whoever is ready has not failed to become so, and whoever asks for time to become so has it. */
+function outOfTime(world: World, entry: Entry, { spec }: Known): void {
+  const name = 'P8 whoever is ready, or asked for time, is not out of time'
+  const life = world.truth.lives.get(lifeKey(entry))
+  if (!life) return
+  world.checking(name)
+  const { truth, nowMs } = world
+  const byReport = typeof spec.ready === 'object' && 'report' in spec.ready
+  if (byReport && life.readyMs < nowMs - HEARD_MS)
+    world.violated(name, `${life.key} said ${(nowMs - life.readyMs).toFixed(1)} ms ago that it is ready`)
+  const untilMs = timeAskedMs(life, 0, nowMs - HEARD_MS)
+  if (nowMs < untilMs - 1 && !truth.wallStepped)
+    world.violated(name, `${life.key} is not ready, and has ${(untilMs - nowMs).toFixed(1)} ms left`)
+}
+
+/** Until when it has time, by what it asked for between two moments. What is heard late reaches further. */
+const timeAskedMs = ({ asks }: LifeTruth, fromMs: number, toMs: number): number =>
+  Math.max(
+    ...asks.filter(({ atMs }) => atMs >= fromMs && atMs <= toMs).map(({ untilMs }) => untilMs),
+    Number.NEGATIVE_INFINITY,
+  )

@@ -49,9 +49,10 @@ export function inGroup(world: World, entry: Entry, known: Known): void {
   if (!crew) return
   const { event, evidence, from, to, reason } = entry
   attend(world, crew)
-  // What a successor takes up again without a count is no failure of its own, or one that it did not see.
-  const isFailure = event === 'backoff' && from !== to && evidence?.attempt !== undefined
-  if (isFailure) failed(world, crew, known)
+  // What a successor takes up again without a count failed before it came: others may have to go with it all the same.
+  const comesBack = event === 'backoff' && from !== to
+  if (comesBack && evidence?.attempt !== undefined) failed(world, crew, known)
+  else if (comesBack) crew.failedMs.set(known.spec.id, world.nowMs)
   // It may be a group around its own in which another one failed.
   const around = world.crews.get(reason?.by ?? '')
   if (around && to === 'terminating' && from !== to && reason?.message?.endsWith('(rest_for_one)'))

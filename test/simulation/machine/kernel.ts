@@ -218,6 +218,7 @@ export class Kernel {
       ignores: new Set(),
       handles: new Map(),
       pending: [],
+      quietUntilMs: 0,
       cpuMs: 0,
       childCpuMs: 0,
       pages: 1_000,

@@ -29,6 +29,8 @@ export interface SimProcess {
   readonly handles: Map<NodeJS.Signals, { readonly afterMs: number; readonly code: number }>
   /** What arrived while it could take nothing. */
   pending: NodeJS.Signals[]
+  /** It asked for time, and says nothing until then. */
+  quietUntilMs: number
   cpuMs: number
   childCpuMs: number
   /** Resident memory. */

@@ -1,5 +1,6 @@
 /** What the agents of the simulation do: each kind a temper, every step of it by the process's own dice. */
 
+import type { Dice } from '../dice.ts'
 import type { Kernel } from './kernel.ts'
 import type { SimProcess } from './process.ts'
 
@@ -23,6 +24,8 @@ export interface Surroundings {
   readonly kernel: Kernel
   report(process: SimProcess, line: string): void
   output(process: SimProcess, line: string): void
+  /** How probable it is that an agent asks for time. */
+  readonly asking: number
 }
 
 /** Pids that agents and strangers leave to others: on a machine that is full nobody can begin. */
@@ -65,6 +68,8 @@ export function live(kind: Kind, process: SimProcess, around: Surroundings): voi
   if (kind === 'brood' || dice.chance(0.2)) breed(process, around, 0)
   if (kind === 'moody' || dice.chance(0.05)) sulk(kernel, process)
   if (dice.chance(0.4)) work(kernel, process)
+  const asks = dice.fork('asks for time')
+  if (asks.chance(around.asking)) askForTime(process, around, asks)
 }
 
 function leave(kernel: Kernel, process: SimProcess, afterMs: number, code: number | null): void {
@@ -100,6 +105,7 @@ function speak(process: SimProcess, around: Surroundings, { output, usage }: Man
   const again = (): void => {
     const draw = dice.next()
     if (draw < 0.03) return
+    if (around.kernel.nowMs < process.quietUntilMs) return around.kernel.later(process, everyMs, again)
     if (draw > 1 - usage) around.report(process, USAGE)
     else if (draw < 0.55 * (1 - output)) around.report(process, dice.weighed(REPORTS))
     else if (draw < 1 - output - usage) around.report(process, 'beat')
@@ -107,6 +113,18 @@ function speak(process: SimProcess, around: Surroundings, { output, usage }: Man
     around.kernel.later(process, dice.between(1, 2 * everyMs), again)
   }
   around.kernel.later(process, dice.between(0, everyMs), again)
+}
+
+/** Again and again, ready or not, and says nothing else for about as long. */
+function askForTime(process: SimProcess, around: Surroundings, dice: Dice): void {
+  const { kernel } = around
+  const again = (): void => {
+    const byMs = dice.pick([100, 1_000, 5_000, 20_000])
+    around.report(process, `{"type":"extend","by":${byMs}}`)
+    process.quietUntilMs = kernel.nowMs + dice.between(byMs / 2, 1.2 * byMs)
+    if (dice.chance(0.6)) kernel.later(process, dice.between(100, 8_000), again)
+  }
+  kernel.later(process, dice.between(0, 1_200), again)
 }
 
 function work(kernel: Kernel, process: SimProcess): void {
