@@ -98,11 +98,14 @@ t.test('errors that are hard to bring about have their words too', async (t) => 
   }
 })
 
-both(t, 'every exit code is told as it is', async (t, rig) => {
-  const orders = Array.from({ length: 256 }, (_, code) => rig.order([fixture('exits-with.sh'), String(code)]))
-  for (const order of orders) rig.launcher.launch(order)
+/** A few of each kind; a scenario has them all. */
+const EXIT_CODES = [0, 1, 2, 3, 63, 64, 65, 126, 127, 128, 129, 130, 137, 143, 192, 254, 255]
+
+both(t, 'an exit code is told as it is', async (t, rig) => {
+  const orders = new Map(EXIT_CODES.map((code) => [code, rig.order([fixture('exits-with.sh'), `${code}`])]))
+  for (const order of orders.values()) rig.launcher.launch(order)
   const wrong: unknown[] = []
-  for (const [code, order] of orders.entries()) {
+  for (const [code, order] of orders) {
     const { exit } = await rig.answer('EXITED', order)
     if (exit.code !== code || exit.signal !== null) wrong.push([code, exit])
     const types = rig.of(order).map(({ type }) => type)

@@ -174,7 +174,7 @@ t.test('output and CPU count as signs of life where the sources say so', async (
     heartbeat: { timeout: 3000, sources: ['output'] },
   })
   const burns = c.spawn({
-    command: [fixture('burns-cpu.sh')],
+    command: ['sh', '-c', 'while sleep 0.1; do i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; done'],
     heartbeat: { timeout: 3000, sources: ['cpu'] },
   })
   const deaf = c.spawn({
