@@ -9,7 +9,9 @@ t.test('SIGKILL at random moments: no line is doubled, and hardly any is lost', 
   const { log, killed } = await killedRotating(t, '/no/such/fallocate', 10)
   const reading = await read(log)
   t.comment(`${killed} killed, ${reading.lines} lines up to ${reading.last}, ${reading.wrong}`)
-  const lost = (reading.last ?? 0) + 1 - reading.lines
-  t.ok(lost >= -1 && lost < 1000, `${lost} lines are lost`)
+  const written = (reading.last ?? 0) + 1
+  const lost = written - reading.lines
+  // The kernel may take the CPU away just before a truncation, and give it to the flood.
+  t.ok(lost >= -1 && lost < written / 10, `${lost} of ${written} lines are lost`)
   t.ok(existsSync(`${log}.10`), 'it was truncated all the while')
 })
