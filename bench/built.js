@@ -1,4 +1,7 @@
-/** The build that is measured: `dist/`, or the folder that `REEVE_DIST` names (to compare two builds). */
+/**
+ * The build that is measured: `dist/`, or the folder that `REEVE_DIST` names (to compare two builds). What users import is
+ * measured as they import it (`lib/`), parts of it by their modules.
+ */
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -13,7 +16,7 @@ export const isBuilt = (file) => existsSync(path.join(DIST, file))
 const load = (file) => import(pathToFileURL(path.join(DIST, file)).href)
 
 /** @returns {Promise<typeof import('../src/index.ts')>} */
-export const loadReeve = () => load('src/index.js')
+export const loadReeve = () => load('lib/index.js')
 /** @returns {Promise<typeof import('../src/supervisor.ts')>} */
 export const loadSupervisor = () => load('src/supervisor.js')
 /** @returns {Promise<typeof import('../src/health/deadlines.ts')>} */
@@ -27,11 +30,11 @@ export const loadScheduler = () => load('src/scheduler.js')
 /** @returns {Promise<typeof import('../src/registry/spill.ts')>} */
 export const loadSpill = () => load('src/registry/spill.js')
 /** @returns {Promise<typeof import('../src/registry/sqlite.ts')>} */
-export const loadSqliteRegistry = () => load('src/registry/sqlite.js')
+export const loadSqliteRegistry = () => load('lib/registry-sqlite.js')
 /** @returns {Promise<typeof import('../src/registry/sqlite/api.ts')>} */
 export const loadSqliteApi = () => load('src/registry/sqlite/api.js')
 /** @returns {Promise<typeof import('../src/registry/json-file.ts')>} */
-export const loadJsonFileRegistry = () => load('src/registry/json-file.js')
+export const loadJsonFileRegistry = () => load('lib/registry-json-file.js')
 /** @returns {Promise<typeof import('../machines/agent.ts')>} */
 export const loadAgentMachine = () => load('machines/agent.js')
 /** @returns {Promise<typeof import('../machines/children.ts')>} */

@@ -34,7 +34,7 @@ if (!['full', 'quick', 'tiny'].includes(size)) refuse(`--size ${size}: it is ful
 const wanted = [...values.only, ...positionals]
 for (const name of wanted)
   if (!NAMES.some((each) => each === name)) refuse(`${name}: there is ${NAMES.join(', ')}`)
-if (!isBuilt('src/index.js')) refuse(`${DIST} holds no build: run \`npm run build\` first`)
+if (!isBuilt('lib/index.js')) refuse(`${DIST} holds no build: run \`npm run build\` first`)
 
 /** Seconds for all of it. */
 const TIME = { full: 180, quick: 40, tiny: 60 }
