@@ -145,12 +145,14 @@ export class Vigil {
     const counts = offset === undefined || asksForTime || seat.plan.heartbeat?.sources.includes('report')
     if (counts) {
       const { stalled, silentMs } = this.#deadlines.beat(key)
+      // With what follows it is read up to, and not before: one that dies in between leaves it to its successor.
+      const isAll = report.type === 'beat' || report.type === 'ready'
       if (stalled)
         send({
           type: 'HEARTBEAT',
           ...address,
           evidence: { ...(silentMs !== undefined && { silentMs }) },
-          ...upTo,
+          ...(isAll && upTo),
         })
     }
     switch (report.type) {

@@ -152,6 +152,27 @@ t.test(
   },
 )
 
+t.test('a report that undoes a stall counts as read once all that it says is told', async (t) => {
+  const c = await crew(t)
+  const says =
+    'sleep 0.5; echo beat >> "$REEVE_REPORT"; sleep 0.5; echo \'{"type":"usage","turns":1}\' >> "$REEVE_REPORT"'
+  const agent = c.spawn({
+    command: ['sh', '-c', `${says}; exec sleep 1000`],
+    heartbeat: { timeout: 50, sources: ['report'] },
+  })
+  await until(() => notesOf(c, agent, 'usage').length > 0, { what: 'its use' })
+  const heard = c.entriesSeen.filter(({ event }) => event === 'heartbeat' || event === 'usage')
+  // A supervisor that dies after the second leaves the third to its successor.
+  t.same(
+    heard.map(({ event, reportOffset }) => [event, reportOffset]),
+    [
+      ['heartbeat', 5],
+      ['heartbeat', undefined],
+      ['usage', 32],
+    ],
+  )
+})
+
 t.test('20. waiting until a moment: held until then, and no longer', async (t) => {
   const c = await crew(t)
   const until_ = new Date(Date.now() + 800).toISOString()
