@@ -198,6 +198,8 @@ export class Vigil {
   /** The process is known now. */
   spawned(seat: Seat, life: LifeAddress): void {
     this.#awaitReadiness(seat, life)
+    // A supervisor before may have counted what it used, and not lived to end it.
+    enforce(seat, this.#options.send)
     this.hearEarly(seat)
   }
 
