@@ -14,6 +14,9 @@ export interface Clock {
   clearTimeout(timer: Timer): void
 }
 
+/** A timer that fires later than this was held up: a blocked loop, a suspended host. What lies unread may be older. */
+export const LATE_MS = 20
+
 /** The longest delay that a Node timer keeps; a longer one fires at once. */
 export const MAX_DELAY_MS = 2 ** 31 - 1
 

@@ -7,10 +7,8 @@
  * while the event loop was held up says nothing of them: as with a heartbeat's deadline, what lies unread is read first.
  */
 import type { AnyActorRef } from 'xstate'
-import type { Clock, Timer } from './clock.ts'
+import { type Clock, LATE_MS, type Timer } from './clock.ts'
 
-/** A timer that fires later than this was held up: a blocked loop, a suspended host. */
-const LATE_MS = 20
 /** The most that is given back of its lateness: reading what lies unread takes no longer. */
 const GIVEN_BACK_MS = 100
 

@@ -5,12 +5,10 @@
  * moment when the timer fires. What falls due within the coming second stands in a short sorted list; all items
  * are asked once a second, no more often.
  */
-import type { Clock, Timer } from '../clock.ts'
+import { type Clock, LATE_MS, type Timer } from '../clock.ts'
 
 /** How far ahead the sorted list reaches, and so how often every item is asked. */
 const HORIZON_MS = 1000
-/** A tick that comes later than this was held up: a blocked loop, a suspended host. */
-const LATE_MS = 20
 
 export interface Planned {
   /** Monotonic time at which something is to be done about it; `Infinity`: nothing. */

@@ -2,12 +2,9 @@
  * Asks a probe again and again, never twice at a time. A time limit that ran out while the event loop was held up was
  * not the agent's: the lateness is given back, and the answer that lies unread is read first.
  */
-import type { Clock, Timer } from '../clock.ts'
+import { type Clock, LATE_MS, type Timer } from '../clock.ts'
 import { messageOf } from '../errors.ts'
 import type { Probe } from './probe.ts'
-
-/** A timer that fires later than this was held up: a blocked loop, a suspended host. */
-const LATE_MS = 20
 
 export interface ProbingOptions {
   readonly clock: Clock

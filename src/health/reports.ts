@@ -6,7 +6,7 @@ import { lstatSync, rmSync, unlinkSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type LifeAddress, lifeKey } from '../../machines/events.ts'
-import type { Clock, Timer } from '../clock.ts'
+import { type Clock, LATE_MS, type Timer } from '../clock.ts'
 import { errnoOf } from '../errors.ts'
 import { DirectoryWatch, type WatchDirectory } from './directory-watch.ts'
 import { parseReport, type Report } from './report.ts'
@@ -22,8 +22,6 @@ const SWEEP_ALONE_MS = 100
 const SWEEP_SHARE = 64
 /** A file costs a sweep about 2 µs; this keeps sweeps below a tenth of a core. */
 const SWEEP_MS_PER_FILE = 0.02
-/** A sweep later than this may follow a blocked loop, and so an overrun queue of the watch. */
-const LATE_MS = 20
 /** One file is read for this long at a time: 64 KiB of short lines take longer. */
 const SLICE_MS = 1
 /** Slices of 64 KiB in one synchronous drain: 1 MiB. */
@@ -210,6 +208,7 @@ export class Reports {
       this.#sweepTimer = undefined
       if (this.#files.size === 0) return
       this.#watch.open()
+      // The loop may have been blocked, and the watch's queue have overrun.
       if (this.#clock.now() - dueMs > LATE_MS) this.sweep()
       else this.#sweeps.add(this.#files.values())
       this.#planSweep()
